@@ -1,0 +1,24 @@
+/* An arena hands out memory that is given back all at once: for trees that live as long as one message.
+ * Owned by one thread. Allocations are aligned for any type and never move. Bounded: a peer cannot make it grow
+ * past limit_bytes. */
+#ifndef COMMON_BASE_ARENA_H
+#define COMMON_BASE_ARENA_H
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct arena_chunk;
+
+struct arena {
+	struct arena_chunk *chunks; /* newest first */
+	size_t used_bytes, limit_bytes;
+};
+
+void arena_init(struct arena *arena, size_t limit_bytes); /* allocates nothing yet */
+void arena_fini(struct arena *arena);
+void arena_reset(struct arena *arena); /* everything handed out is invalid; keeps one chunk for reuse */
+
+void *arena_alloc(struct arena *arena, size_t bytes) MUST_USE; /* not cleared; NULL: out of memory or over the limit */
+char *arena_copy(struct arena *arena, const char *bytes, size_t len) MUST_USE; /* NUL added behind; NULL as above */
+
+#endif

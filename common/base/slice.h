@@ -1,0 +1,41 @@
+/* A slice is a borrowed view of bytes: a pointer and a length, not NUL-terminated, may hold any byte.
+ * Whoever hands one out says how long the bytes live. */
+#ifndef COMMON_BASE_SLICE_H
+#define COMMON_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+	const char *ptr; /* may be NULL when len is 0 */
+	size_t len;
+};
+
+#define SLICE_NONE ((struct slice){NULL, 0})
+#define SLICE_LITERAL(text) ((struct slice){(text), sizeof(text) - 1})
+
+static inline struct slice slice_of(const char *text) /* up to its NUL */
+{
+	return (struct slice){text, text ? strlen(text) : 0};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool slice_is(struct slice a, const char *text)
+{
+	return slice_equal(a, slice_of(text));
+}
+
+/* Like strcmp, over bytes; a prefix sorts first. */
+static inline int slice_compare(struct slice a, struct slice b)
+{
+	size_t shorter = a.len < b.len ? a.len : b.len;
+	int order = shorter ? memcmp(a.ptr, b.ptr, shorter) : 0;
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+#endif

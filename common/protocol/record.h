@@ -1,0 +1,68 @@
+/* A record is one published event, as the hub made it: immutable, counted, shared by every thread.
+ * It is one allocation that holds the event's JSON element with the payload spliced in byte for byte:
+ *   {"id":"1764031200123-0","channel":"trace:s1","ts":1764031200123,"data":<payload>}
+ *   payload not JSON:  ...,"data":"<text>","format":"text"}      not UTF-8:  ...,"data":"<base64>","format":"base64"}
+ * Room is kept in front for the id, so that a record that gets its id later (record_stamp, by its only owner, before it
+ * is shared) is not copied again. */
+#ifndef COMMON_PROTOCOL_RECORD_H
+#define COMMON_PROTOCOL_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/refcount.h"
+#include "common/base/slice.h"
+
+enum record_kind { RECORD_TRACE, RECORD_AGENT, RECORD_SWARM, RECORD_PERFORMANCE, RECORD_OTHER, RECORD_KINDS };
+enum record_format { RECORD_JSON, RECORD_TEXT, RECORD_BASE64 };
+
+/* A place in the log: a Redis stream id. Zero means none. */
+struct record_id {
+	uint64_t ms, seq;
+};
+
+struct record {
+	struct refcount refs;
+	enum record_kind kind;
+	enum record_format format;
+	bool is_object;          /* the payload is a JSON object */
+	struct record_id id;
+	uint64_t ts_ms;          /* wall clock: of the id, else of the receipt */
+	uint64_t received_ns;    /* monotonic */
+	struct slice element;    /* JSON, as above */
+	struct slice channel;    /* as published */
+	struct slice payload;    /* as published; for RECORD_JSON a view into element */
+	struct slice session, agent, type; /* unescaped UTF-8; empty when absent */
+};
+
+/* Which top-level payload fields give the keys, in order of preference. */
+#define RECORD_FIELD_NAMES 8
+struct record_fields {
+	struct slice session[RECORD_FIELD_NAMES], agent[RECORD_FIELD_NAMES], type[RECORD_FIELD_NAMES]; /* an empty slice ends each */
+};
+extern const struct record_fields record_fields_default; /* sessionId session_id session; agentId agent_id agent; type event */
+
+/* Makes a record of what was published; copies. The caller owns one reference. NULL: no memory. */
+struct record *record_new(const struct record_fields *fields, struct slice channel, struct slice payload, uint64_t ts_ms,
+			  uint64_t received_ns) MUST_USE;
+void record_stamp(struct record *record, struct record_id id);
+struct record *record_ref(struct record *record);
+void record_unref(struct record *record); /* NULL is fine */
+
+enum record_kind record_kind_of(struct slice channel); /* by the part before the first colon */
+const char *record_kind_name(enum record_kind kind);   /* "trace" ... "other" */
+
+/* What one read of the feed gave, in order; immutable and counted like its records. */
+struct record_batch {
+	struct refcount refs;
+	size_t count, capacity;
+	struct record *records[]; /* owned */
+};
+
+struct record_batch *record_batch_new(size_t capacity) MUST_USE;               /* empty; NULL: no memory */
+void record_batch_add(struct record_batch *batch, struct record *record);     /* takes over the reference; count < capacity */
+struct record_batch *record_batch_ref(struct record_batch *batch);
+void record_batch_unref(struct record_batch *batch);                          /* NULL is fine */
+
+#endif

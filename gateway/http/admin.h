@@ -1,0 +1,32 @@
+/* The admin port's answers, without a socket: a path gives a status, a type and a body. Pure but for reading the node's
+ * atomics and counters. */
+#ifndef GATEWAY_HTTP_ADMIN_H
+#define GATEWAY_HTTP_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/slice.h"
+#include "common/data/buf.h"
+#include "gateway/metrics/node.h"
+
+struct admin {
+	const struct node *node;
+	/* The oldest monotonic time (ms) at which one of the loops turned last: /healthz and /livez fail when it is older than
+	 * ADMIN_LOOP_LATE_MS. */
+	uint64_t (*oldest_turn_ms)(void *context);
+	void *context;
+};
+
+#define ADMIN_LOOP_LATE_MS 10000
+
+struct admin_answer {
+	int status;               /* 200 404 405 503 */
+	const char *content_type; /* static */
+};
+
+/* GET and HEAD of /metrics /healthz /livez /readyz /v1/node. */
+struct admin_answer admin_answer(const struct admin *admin, struct slice method, struct slice path, struct buf *ret_body);
+
+#endif

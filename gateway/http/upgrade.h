@@ -1,0 +1,40 @@
+/* Decides what to do with a client's request head, before the library sees it and before anything is allocated for it:
+ * a valid WebSocket handshake goes on, everything else is answered at once with the status and the JSON body that
+ * docs/protocol.md promises. Pure. */
+#ifndef GATEWAY_HTTP_UPGRADE_H
+#define GATEWAY_HTTP_UPGRADE_H
+
+#include <stdbool.h>
+
+#include "common/base/slice.h"
+#include "common/data/buf.h"
+#include "gateway/http/head.h"
+#include "gateway/session/front.h"
+#include "gateway/metrics/metrics.h"
+
+struct upgrade_policy {
+	const struct slice *origins; /* exact scheme://host[:port]; "*" any */
+	size_t origin_count;         /* 0: same origin only (Origin's host and port equal Host) */
+	bool draining;
+	unsigned retry_after_s;
+};
+
+enum upgrade_verdict { UPGRADE_GO, UPGRADE_REFUSE };
+
+struct refusal {
+	unsigned status;          /* 400 403 404 405 408 414 426 429 431 503 505 */
+	const char *code;         /* static, snake_case: "bad_request", "origin_not_allowed", ... */
+	const char *message;      /* static sentence */
+	enum metric metric;
+	unsigned retry_after_s;   /* 0: no Retry-After */
+};
+
+enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy, const struct front **ret_front,
+				    struct refusal *ret_refusal);
+/* A refusal for a head that could not be read, or for a limit. */
+struct refusal refusal_for_head(enum head_status status, const char *why);
+/* The whole response: status line, headers (Connection: close, Sec-WebSocket-Version with 426, Allow with 405) and
+ * {"error":{"code":...,"message":...}}. */
+void refusal_write(struct buf *out, const struct refusal *refusal);
+
+#endif

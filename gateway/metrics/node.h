@@ -1,0 +1,21 @@
+/* What a node knows of itself and any thread may ask: its name and state. Written by the one thread named at each field,
+ * read by all. */
+#ifndef GATEWAY_METRICS_NODE_H
+#define GATEWAY_METRICS_NODE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TRACEGATE_VERSION "0.1.0"
+
+struct node {
+	char name[128];                  /* set before threads start */
+	uint64_t started_wall_ms;
+	_Atomic bool redis_up;           /* hub: the receiving path is proved by its heartbeat */
+	_Atomic bool draining;           /* main */
+	_Atomic uint64_t hub_turned_ms;  /* hub: monotonic time of its last turn */
+	_Atomic uint32_t loops_turning;  /* number of worker threads whose loop turned since the last check; see worker.h */
+};
+
+#endif

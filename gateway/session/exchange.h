@@ -1,0 +1,43 @@
+/* The exchange of one worker: its sessions, their subscriptions, the cohorts and the index, and the timers of all of
+ * them. Touched only by that worker's thread; knows no socket, loop or transport.
+ * A turn of the worker is: exchange_deliver() for each batch that waits, session_...() for what clients sent, then once
+ * exchange_end_turn(), which writes the batches and gives the time of the next one. */
+#ifndef GATEWAY_SESSION_EXCHANGE_H
+#define GATEWAY_SESSION_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/protocol/record.h"
+#include "gateway/filter/filter.h"
+
+struct exchange;
+
+struct exchange_settings {
+	const char *node, *version; /* for welcome */
+	struct filter_patterns served;
+	uint64_t heartbeat_ns;
+	uint64_t batch_interval_ns, batch_max_delay_ns;
+	size_t batch_max_events, batch_max_bytes;
+	size_t slow_threshold_bytes;
+	size_t subscriptions_max, message_bytes_max;
+	uint64_t commands_per_second, events_per_second; /* 0: no limit */
+};
+
+enum exchange_notice { NOTICE_REDIS_DOWN, NOTICE_REDIS_UP };
+
+struct exchange *exchange_new(const struct exchange_settings *settings) MUST_USE; /* settings are copied, their texts borrowed */
+void exchange_free(struct exchange *exchange); /* all its sessions must be closed */
+
+void exchange_deliver(struct exchange *exchange, const struct record_batch *batch);
+void exchange_notice(struct exchange *exchange, enum exchange_notice notice); /* tells every session */
+/* Tells every session when to reconnect and closes them one by one over spread_ns from now (0: at once). */
+void exchange_drain(struct exchange *exchange, uint64_t spread_ns);
+/* Flushes what is due and runs timers. Gives the monotonic time (ns) at which it wants to be called again at the latest,
+ * UINT64_MAX: not before something happens. */
+uint64_t exchange_end_turn(struct exchange *exchange);
+size_t exchange_session_count(const struct exchange *exchange);
+
+#endif

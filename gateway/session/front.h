@@ -1,0 +1,27 @@
+/* A front is what a client speaks: an encoding and how its messages are framed. It only translates. One per dialect and
+ * encoding, listed in front_all; it is part of a cohort's key, so members of a cohort share finished frames. */
+#ifndef GATEWAY_SESSION_FRONT_H
+#define GATEWAY_SESSION_FRONT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/slice.h"
+#include "common/codec/codec.h"
+
+#define FRONT_HEADROOM 16 /* bytes that every message keeps free in front for its frame header */
+
+struct front {
+	const char *name;        /* the WebSocket subprotocol: "tracegate.v1.json" */
+	const struct codec *codec;
+	/* Writes the header of a frame that holds a payload of len bytes and gives its size, at most FRONT_HEADROOM. */
+	size_t (*frame_header)(uint8_t *ret_header, uint64_t payload_len);
+	size_t (*ping)(uint8_t *ret_frame); /* a whole heartbeat frame, at most FRONT_HEADROOM bytes; 0: none is needed */
+};
+
+extern const struct front front_json; /* tracegate.v1.json over WebSocket */
+
+/* The front of a subprotocol name; NULL: unknown. */
+const struct front *front_find(struct slice subprotocol);
+
+#endif

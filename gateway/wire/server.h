@@ -1,0 +1,45 @@
+/* The wire: the only room that sees libwebsockets and libuv. One server per worker thread: a uv loop, a libwebsockets
+ * context on it, listening sockets (SO_REUSEPORT), the greeter that reads and judges request heads before the library
+ * sees them, and the WebSocket connections that are ports of sessions.
+ * All functions are for the thread that runs it, except server_wake(). */
+#ifndef GATEWAY_WIRE_SERVER_H
+#define GATEWAY_WIRE_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+#include "gateway/limiter/connections.h"
+#include "gateway/metrics/node.h"
+#include "gateway/session/exchange.h"
+
+struct server;
+
+struct server_settings {
+	const struct slice *listen; /* host:port as in the option "listen" */
+	size_t listen_count;
+	const struct slice *origins;
+	size_t origin_count;
+	size_t header_bytes_max, message_bytes_max;
+	uint64_t handshake_timeout_ns, close_timeout_ns;
+	const struct node *node;          /* draining is read from it */
+	struct connections *connections;  /* shared by all workers */
+};
+
+/* Called on the server's thread once a turn, before exchange_end_turn(): take the mailbox here. */
+typedef void server_turn(void *context);
+
+/* Opens the listening sockets. ERR_IO and a text in ret_why (address in use, cannot resolve, ...) that names the address.
+ * For port 0, the port that the first server got is written back by server_port() and given to the others in listen. */
+enum err server_new(const struct server_settings *settings, struct exchange *exchange, server_turn *turn, void *context,
+		    struct server **ret_server, char ret_why[256]) MUST_USE;
+uint16_t server_port(const struct server *server, size_t listen_index);
+void server_run(struct server *server);              /* until server_stop() */
+void server_stop_listening(struct server *server);   /* takes what is queued, then closes the listening sockets */
+void server_stop(struct server *server);             /* closes what is left and lets server_run() return; from turn() or a callback */
+void server_wake(struct server *server);             /* any thread: a turn comes soon; many calls may be one turn */
+void server_free(struct server *server);             /* after server_run() returned */
+
+#endif

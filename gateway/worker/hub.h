@@ -1,0 +1,30 @@
+/* The hub thread: the feed from Redis and the admin port, on one libevent loop. It receives what publishers PUBLISH,
+ * makes records of it and gives them on in batches, one for each read of the socket. */
+#ifndef GATEWAY_WORKER_HUB_H
+#define GATEWAY_WORKER_HUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/protocol/record.h"
+#include "gateway/config/config.h"
+#include "gateway/http/admin.h"
+#include "gateway/metrics/node.h"
+
+struct hub;
+
+struct hub_sink {
+	void (*batch)(void *context, struct record_batch *batch); /* borrowed; on the hub's thread */
+	void (*redis_state)(void *context, bool is_up);           /* each change, proved by the heartbeat; on the hub's thread */
+	void *context;
+};
+
+/* Binds the admin port and starts the thread. ERR_IO: ret_why says what and names the address. config, node and admin are
+ * borrowed for the hub's life. */
+enum err hub_start(const struct config *config, struct node *node, const struct admin *admin, struct hub_sink sink,
+		   struct hub **ret_hub, char ret_why[256]) MUST_USE;
+uint16_t hub_admin_port(const struct hub *hub); /* 0: no admin port */
+void hub_stop(struct hub *hub);                 /* joins the thread, frees */
+
+#endif
