@@ -4,7 +4,7 @@
 #define COMMON_BASE_ERR_H
 
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
 
 enum err {
 	OK = 0,

@@ -34,18 +34,15 @@ struct record {
 	struct slice channel;    /* as published */
 	struct slice payload;    /* as published; for RECORD_JSON a view into element */
 	struct slice session, agent, type; /* unescaped UTF-8; empty when absent */
+	/* For record_stamp(): the element as it is without an id starts here, after RECORD_ID_ROOM free bytes; its 13 digits
+	 * of ts start at ts_at. */
+	char *plain_element, *ts_at;
 };
 
-/* Which top-level payload fields give the keys, in order of preference. */
-#define RECORD_FIELD_NAMES 8
-struct record_fields {
-	struct slice session[RECORD_FIELD_NAMES], agent[RECORD_FIELD_NAMES], type[RECORD_FIELD_NAMES]; /* an empty slice ends each */
-};
-extern const struct record_fields record_fields_default; /* sessionId session_id session; agentId agent_id agent; type event */
+#define RECORD_ID_ROOM 64 /* for {"id":"<20 digits>-<20 digits>", in front */
 
-/* Makes a record of what was published; copies. The caller owns one reference. NULL: no memory. */
-struct record *record_new(const struct record_fields *fields, struct slice channel, struct slice payload, uint64_t ts_ms,
-			  uint64_t received_ns) MUST_USE;
+/* Made by the feed (gateway/feed/intake.h), which owns the layout of the allocation behind it. */
+/* Gives the record its id, its ts and its place in the element. Only by its one owner, before it is shared. */
 void record_stamp(struct record *record, struct record_id id);
 struct record *record_ref(struct record *record);
 void record_unref(struct record *record); /* NULL is fine */
