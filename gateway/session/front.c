@@ -1,0 +1,30 @@
+#include "gateway/session/front.h"
+
+#include "common/codec/wsframe.h"
+
+static size_t text_frame_header(uint8_t *ret_header, uint64_t payload_len)
+{
+	return wsframe_header(ret_header, WSFRAME_TEXT, payload_len);
+}
+
+static size_t ping_frame(uint8_t *ret_frame)
+{
+	return wsframe_header(ret_frame, WSFRAME_PING, 0);
+}
+
+const struct front front_json = {
+	.name = "tracegate.v1.json",
+	.codec = &codec_json,
+	.frame_header = text_frame_header,
+	.ping = ping_frame,
+};
+
+static const struct front *const front_all[] = {&front_json};
+
+const struct front *front_find(struct slice subprotocol)
+{
+	for (size_t i = 0; i < sizeof front_all / sizeof front_all[0]; i++)
+		if (slice_is(subprotocol, front_all[i]->name))
+			return front_all[i];
+	return NULL;
+}
