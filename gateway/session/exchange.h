@@ -23,7 +23,7 @@ struct exchange_settings {
 	size_t batch_max_events, batch_max_bytes;
 	size_t slow_threshold_bytes;
 	size_t subscriptions_max, message_bytes_max;
-	uint64_t commands_per_second, events_per_second; /* 0: no limit */
+	uint64_t commands_per_second; /* of one session; 0: no limit */
 };
 
 enum exchange_notice { NOTICE_REDIS_DOWN, NOTICE_REDIS_UP };

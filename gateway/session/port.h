@@ -16,12 +16,20 @@ enum port_result {
 	PORT_DEAD,     /* the transport failed; session_closed() comes later, never inside the call */
 };
 
+struct port_delivery {
+	uint64_t acked_bytes;
+	bool has_unacked;
+};
+
 struct port_ops {
 	bool (*is_clear)(const struct port *port);                        /* nothing is buffered: send() may be called */
 	enum port_result (*send)(struct port *port, struct slice frame); /* one or more whole frames, only while clear */
 	/* Starts the close: code and reason (at most 123 bytes) go to the peer behind what is buffered. session_closed() comes
 	 * later, at the latest after close.timeout, never inside the call. A second call does nothing. */
 	void (*close)(struct port *port, uint16_t code, const char *reason);
+	/* How far the peer's end has come: bytes it acknowledged since the start, and whether bytes still wait for that. NULL where
+	 * the transport cannot tell. */
+	struct port_delivery (*delivery)(const struct port *port);
 };
 
 struct port {

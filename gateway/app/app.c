@@ -1,0 +1,267 @@
+#define _GNU_SOURCE
+#include "gateway/app/app.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "gateway/app/listen.h"
+#include "gateway/http/admin.h"
+#include "gateway/limiter/connections.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/metrics/node.h"
+#include "gateway/worker/hub.h"
+#include "gateway/worker/worker.h"
+
+#define ROOM "app"
+/* More descriptors than this are never asked for: libraries size tables by the limit. */
+#define DESCRIPTORS_MAX ((rlim_t)1 << 20)
+/* While draining, how often the number of remaining sessions is looked at. */
+#define DRAIN_LOOK_MS 20
+
+struct app {
+	const struct config *config;
+	struct node node;
+	struct admin admin;
+	struct connections *connections;
+	struct listen_list listen;
+	struct worker **workers;
+	size_t worker_count;
+	struct hub *hub;
+};
+
+static void on_batch(void *context, struct record_batch *batch)
+{
+	struct app *app = context;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_deliver(app->workers[i], batch);
+}
+
+static void on_redis_state(void *context, bool is_up)
+{
+	struct app *app = context;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_notice(app->workers[i], is_up ? NOTICE_REDIS_UP : NOTICE_REDIS_DOWN);
+}
+
+static uint64_t oldest_turn_ms(void *context)
+{
+	const struct app *app = context;
+	uint64_t oldest = atomic_load(&app->node.hub_turned_ms);
+	for (size_t i = 0; i < app->worker_count; i++) {
+		uint64_t turned = worker_turned_ms(app->workers[i]);
+		oldest = turned < oldest ? turned : oldest;
+	}
+	return oldest;
+}
+
+static void name_node(struct app *app)
+{
+	if (*app->config->node_name) {
+		snprintf(app->node.name, sizeof app->node.name, "%s", app->config->node_name);
+		return;
+	}
+	char host[64] = "node";
+	gethostname(host, sizeof host - 1);
+	snprintf(app->node.name, sizeof app->node.name, "%s-%ld", host, (long)getpid());
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static size_t worker_count(const struct config *config)
+{
+	if (config->workers)
+		return config->workers;
+	cpu_set_t cores;
+	CPU_ZERO(&cores);
+	int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+	return count > 1 ? (size_t)count - 1 : 1;
+}
+
+static struct server_settings server_settings(const struct app *app)
+{
+	const struct config *config = app->config;
+	return (struct server_settings){
+		.listen = app->listen.addresses,
+		.listen_count = app->listen.count,
+		.origins = config->cors_origins.items,
+		.origin_count = config->cors_origins.count,
+		.header_bytes_max = config->limits_header_bytes,
+		.message_bytes_max = config->limits_message_bytes,
+		.handshake_timeout_ns = config->handshake_timeout,
+		.close_timeout_ns = config->close_timeout,
+		.node = &app->node,
+		.connections = app->connections,
+	};
+}
+
+static struct exchange_settings exchange_settings(const struct app *app)
+{
+	const struct config *config = app->config;
+	return (struct exchange_settings){
+		.node = app->node.name,
+		.version = TRACEGATE_VERSION,
+		.served = {config->redis_patterns.items, config->redis_patterns.count},
+		.heartbeat_ns = config->heartbeat_interval,
+		.batch_interval_ns = config->batch_interval,
+		.batch_max_delay_ns = config->batch_max_delay,
+		.batch_max_events = config->batch_max_events,
+		.batch_max_bytes = config->batch_max_bytes,
+		.slow_threshold_bytes = config->slow_threshold,
+		.subscriptions_max = config->limits_subscriptions,
+		.message_bytes_max = config->limits_message_bytes,
+		.commands_per_second = config->limits_commands_per_second,
+	};
+}
+
+static enum err start_workers(struct app *app, char why[256])
+{
+	size_t count = worker_count(app->config);
+	app->workers = calloc(count, sizeof(struct worker *));
+	if (!app->workers) {
+		snprintf(why, 256, "%s", err_name(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	struct exchange_settings exchange = exchange_settings(app);
+	for (size_t i = 0; i < count; i++) {
+		struct server_settings server = server_settings(app);
+		enum err error = worker_start(&server, &exchange, (unsigned)i, &app->workers[i], why);
+		if (error != OK)
+			return error;
+		app->worker_count++;
+		/* The first worker's sockets settle the ports that were left to the system. */
+		for (size_t at = 0; i == 0 && at < app->listen.count; at++) {
+			error = listen_list_settle(&app->listen, at, worker_port(app->workers[0], at));
+			if (error != OK)
+				return error;
+		}
+	}
+	return OK;
+}
+
+static enum err start(struct app *app, char why[256])
+{
+	const struct config *config = app->config;
+	snprintf(why, 256, "%s", err_name(ERR_NOMEM));
+	enum err error = listen_list_init(&app->listen, &config->listen);
+	if (error != OK)
+		return error;
+	app->connections = connections_new(config->limits_connections, config->limits_connections_per_address);
+	if (!app->connections)
+		return ERR_NOMEM;
+	error = start_workers(app, why);
+	if (error != OK)
+		return error;
+	app->admin = (struct admin){.node = &app->node, .oldest_turn_ms = oldest_turn_ms, .context = app};
+	struct hub_sink sink = {.batch = on_batch, .redis_state = on_redis_state, .context = app};
+	return hub_start(config, &app->node, &app->admin, sink, &app->hub, why);
+}
+
+static void stop(struct app *app)
+{
+	if (app->hub)
+		hub_stop(app->hub);
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_stop(app->workers[i]);
+	free(app->workers);
+	connections_free(app->connections);
+	listen_list_fini(&app->listen);
+	metrics_reset();
+}
+
+static size_t count_sessions(const struct app *app)
+{
+	size_t sessions = 0;
+	for (size_t i = 0; i < app->worker_count; i++)
+		sessions += worker_session_count(app->workers[i]);
+	return sessions;
+}
+
+static void stop_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+}
+
+void app_block_signals(void)
+{
+	sigset_t signals;
+	stop_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	/* As process 1 of a container it inherits orphans: ignored children are reaped by the kernel (wait(2)). */
+	signal(SIGCHLD, SIG_IGN);
+}
+
+/* Waits for a signal to stop. False: time is up. */
+static bool wait_for_signal(uint64_t wait_ns)
+{
+	sigset_t signals;
+	stop_signals(&signals);
+	struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S)};
+	return sigtimedwait(&signals, NULL, &wait) > 0;
+}
+
+/* Lets load balancers see that the node is not ready, then sends the clients away, spread over drain.time. A second
+ * signal ends it at once. */
+static void drain(struct app *app)
+{
+	const struct config *config = app->config;
+	atomic_store(&app->node.draining, true);
+	log_info(ROOM, "draining", log_int("sessions", count_sessions(app)), log_int("ms", config->drain_time / NS_PER_MS));
+	if (config->drain_delay && wait_for_signal(config->drain_delay))
+		return;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_drain(app->workers[i], config->drain_time);
+	uint64_t end_ms = clock_mono_ms() + (config->drain_time + config->close_timeout) / NS_PER_MS;
+	while (clock_mono_ms() < end_ms && !wait_for_signal(DRAIN_LOOK_MS * NS_PER_MS))
+		if (count_sessions(app) == 0)
+			break;
+}
+
+static void log_ready(const struct app *app)
+{
+	log_info(ROOM, "ready", log_int("listen", worker_port(app->workers[0], 0)), log_int("admin", hub_admin_port(app->hub)),
+		 log_int("workers", app->worker_count), log_text("version", TRACEGATE_VERSION));
+}
+
+int app_run(const struct config *config)
+{
+	struct app app = {.config = config};
+	char why[256] = "";
+	raise_descriptors();
+	name_node(&app);
+	app.node.started_wall_ms = clock_wall_ms();
+	if (log_setup(config->log_level, strcmp(config->log_format, "json") == 0, app.node.name) != OK)
+		return 1;
+	enum err error = start(&app, why);
+	if (error == OK) {
+		log_ready(&app);
+		sigset_t signals;
+		int signal_number;
+		stop_signals(&signals);
+		sigwait(&signals, &signal_number);
+		drain(&app);
+		log_info(ROOM, "stopped", log_int("sessions", count_sessions(&app)));
+	} else {
+		log_error(ROOM, "cannot start", log_text("cause", why));
+	}
+	stop(&app);
+	return error == OK ? 0 : 1;
+}

@@ -1,0 +1,65 @@
+/* A cohort is the subscriptions that ask for the same thing in the same encoding. Matching events are collected into a
+ * batch that is encoded and framed once; each member costs one write of the same bytes. Owned by its exchange, lives while
+ * it has members; same thread.
+ * Invariant: a cohort with pending events is on its exchange's dirty list. */
+#ifndef GATEWAY_SESSION_COHORT_H
+#define GATEWAY_SESSION_COHORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/list.h"
+#include "common/data/blob.h"
+#include "common/data/buf.h"
+#include "gateway/filter/filter.h"
+#include "gateway/filter/index.h"
+#include "gateway/session/front.h"
+
+struct exchange;
+struct subscription;
+
+#define COHORT_KEY_LEN 16 /* hexadecimal digits of a 64-bit hash of what is asked for: equal on every node */
+
+/* One finished batch on its way to the members. */
+struct batch {
+	struct slice frame;
+	struct blob *shared;           /* made from frame when the first member must keep it; NULL before */
+	struct record *const *records; /* NULL unless the cohort has a member that conflates */
+	size_t count;
+};
+struct blob *batch_share(struct batch *batch) MUST_USE; /* borrowed from the batch; NULL: no memory */
+
+struct cohort {
+	struct exchange *exchange;
+	struct filter *filter;
+	const struct front *front;
+	char key[COHORT_KEY_LEN + 1];
+	struct buf table_key;        /* front and canonical filter: what makes cohorts equal */
+	struct index_member *place;
+	struct list members;         /* struct subscription, in_cohort */
+	size_t member_count, conflating_count;
+
+	struct list dirty;           /* on the exchange's list while pending_count > 0 */
+	struct buf pending;          /* COHORT_HEADROOM free bytes, then the elements */
+	size_t pending_count;
+	struct record **records;     /* the pending records, kept only while a member conflates */
+	size_t record_capacity;
+	uint64_t oldest_ns;          /* receipt of the oldest pending event */
+	uint64_t rest_until_ns;      /* no batch before this, unless one is full or late */
+};
+
+/* The cohort for this filter and front: the one there is, or a new one. NULL: no memory. */
+struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front) MUST_USE;
+/* Writes out what is pending first, so that a newcomer gets nothing from before it came. */
+void cohort_join(struct cohort *cohort, struct subscription *subscription);
+void cohort_leave(struct cohort *cohort, struct subscription *subscription); /* frees the cohort with its last member */
+
+void cohort_add(struct cohort *cohort, const struct record *record);
+void cohort_flush(struct cohort *cohort);
+uint64_t cohort_due_ns(const struct cohort *cohort); /* when its batch should go; monotonic */
+
+/* A batch of single records for one member alone, in the same form. Appends whole frames to out. */
+void cohort_frame_records(const struct cohort *cohort, struct record *const *records, size_t count, struct buf *out);
+
+#endif

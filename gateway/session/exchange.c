@@ -1,0 +1,209 @@
+#include "gateway/session/exchange.h"
+
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/data/blob.h"
+#include "gateway/session/exchange_inside.h"
+#include "gateway/session/session_inside.h"
+
+/* A request's tree takes up to about 50 times its text ("[0,0,0]"). */
+#define ARENA_TIMES_MESSAGE 64
+#define ARENA_LEAST_BYTES ((size_t)256 * 1024)
+
+struct exchange *exchange_new(const struct exchange_settings *settings)
+{
+	struct exchange *exchange = calloc(1, sizeof *exchange);
+	if (!exchange)
+		return NULL;
+	exchange->settings = *settings;
+	exchange->index = index_new();
+	if (!exchange->index) {
+		free(exchange);
+		return NULL;
+	}
+	list_init(&exchange->sessions);
+	list_init(&exchange->dirty);
+	list_init(&exchange->draining);
+	table_init(&exchange->cohorts);
+	heartbeats_init(&exchange->heartbeats, settings->heartbeat_ns);
+	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
+	buf_init(&exchange->message);
+	buf_init(&exchange->head);
+	exchange->random = clock_mono_ns() ^ (uint64_t)(uintptr_t)exchange;
+	if (!exchange->random)
+		exchange->random = 1;
+	return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+	if (!exchange)
+		return;
+	for (size_t i = 0; i < exchange->spare_count; i++)
+		buf_fini(&exchange->spare[i]);
+	index_free(exchange->index);
+	table_fini(&exchange->cohorts);
+	arena_fini(&exchange->arena);
+	buf_fini(&exchange->message);
+	buf_fini(&exchange->head);
+	free(exchange);
+}
+
+/* xorshift64, https://www.jstatsoft.org/article/view/v008i14: good enough for jitter. */
+uint64_t exchange_random(struct exchange *exchange, uint64_t below)
+{
+	uint64_t x = exchange->random;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	exchange->random = x;
+	return below ? x % below : 0;
+}
+
+static void on_hit(void *owner, const struct record *record, void *context)
+{
+	(void)context;
+	cohort_add(owner, record);
+}
+
+void exchange_deliver(struct exchange *exchange, const struct record_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		index_match(exchange->index, batch->records[i], on_hit, NULL);
+}
+
+static struct value *notice(struct exchange *exchange, const char *code)
+{
+	struct arena *arena = &exchange->arena;
+	struct value *map = value_put(value_map(arena), "op", value_text(arena, "notice"));
+	return value_put(map, "code", value_text(arena, code));
+}
+
+void exchange_notice(struct exchange *exchange, enum exchange_notice what)
+{
+	static const char *const codes[] = {[NOTICE_REDIS_DOWN] = "redisDown", [NOTICE_REDIS_UP] = "redisUp"};
+	LIST_FOREACH(&exchange->sessions, at, following)
+		session_send(LIST_ENTRY(at, struct session, in_exchange), notice(exchange, codes[what]));
+	arena_reset(&exchange->arena);
+}
+
+/* Each session has a slot of the spread and a random moment in it, so that they neither leave nor return together. */
+void exchange_drain(struct exchange *exchange, uint64_t spread_ns)
+{
+	if (exchange->is_draining)
+		return;
+	exchange->is_draining = true;
+	uint64_t now_ns = clock_mono_ns();
+	uint64_t slot_ns = exchange->session_count ? spread_ns / exchange->session_count : 0;
+	uint64_t slot = 0;
+	LIST_FOREACH(&exchange->sessions, at, following) {
+		struct session *session = LIST_ENTRY(at, struct session, in_exchange);
+		if (session->state != SESSION_OPEN)
+			continue;
+		uint64_t wait_ns = slot++ * slot_ns + exchange_random(exchange, slot_ns);
+		session->drain_ns = now_ns + wait_ns;
+		list_append(&exchange->draining, &session->in_drain);
+		struct value *message = notice(exchange, "draining");
+		struct value *wait_ms = value_uint(&exchange->arena, wait_ns / NS_PER_MS);
+		session_send(session, value_put(message, "reconnectInMs", wait_ms));
+	}
+	arena_reset(&exchange->arena);
+}
+
+static void flush_due(struct exchange *exchange, uint64_t now_ns)
+{
+	LIST_FOREACH(&exchange->dirty, at, following) {
+		struct cohort *cohort = LIST_ENTRY(at, struct cohort, dirty);
+		if (cohort_due_ns(cohort) <= now_ns)
+			cohort_flush(cohort);
+	}
+}
+
+/* Sends the ping ahead of all that waits. */
+static void ping(struct session *session)
+{
+	uint8_t frame[FRONT_HEADROOM];
+	size_t len = session->front->ping(frame);
+	if (len == 0)
+		return;
+	if (session_is_clear(session)) {
+		session_write(session, (struct slice){(const char *)frame, len});
+		return;
+	}
+	struct blob *blob = blob_new(frame, len);
+	if (!blob || outbox_push_first(&session->outbox, blob) != OK)
+		session_close(session, CLOSE_INTERNAL);
+	blob_unref(blob);
+}
+
+static struct port_delivery delivery_of(const struct session *session)
+{
+	const struct port_ops *ops = session->port->ops;
+	return ops->delivery ? ops->delivery(session->port) : (struct port_delivery){0};
+}
+
+/* A peer that still takes what was sent before the ping cannot have seen the ping yet: slow, not gone. */
+static bool is_still_taking(const struct session *session)
+{
+	struct port_delivery delivery = delivery_of(session);
+	return delivery.has_unacked && delivery.acked_bytes > session->heartbeat.acked_bytes;
+}
+
+static void beat(struct exchange *exchange, struct session *session, uint64_t now_ns)
+{
+	struct heartbeat *heartbeat = &session->heartbeat;
+	if (heartbeat->is_pinged && heartbeat->is_alive) {
+		heartbeat_rest(&exchange->heartbeats, heartbeat, now_ns);
+	} else if (!heartbeat->is_pinged) {
+		heartbeat_pinged(&exchange->heartbeats, heartbeat, now_ns);
+		heartbeat->acked_bytes = delivery_of(session).acked_bytes;
+		ping(session);
+	} else if (is_still_taking(session)) {
+		heartbeat->acked_bytes = delivery_of(session).acked_bytes;
+		heartbeat_pinged(&exchange->heartbeats, heartbeat, now_ns);
+	} else {
+		session_close(session, CLOSE_STALE);
+	}
+}
+
+static void run_timers(struct exchange *exchange, uint64_t now_ns)
+{
+	struct heartbeat *due;
+	while ((due = heartbeats_due(&exchange->heartbeats, now_ns)))
+		beat(exchange, LIST_ENTRY(due, struct session, heartbeat), now_ns);
+	LIST_FOREACH(&exchange->draining, at, following) {
+		struct session *session = LIST_ENTRY(at, struct session, in_drain);
+		if (session->drain_ns > now_ns)
+			break;
+		session_close(session, CLOSE_DRAINING);
+	}
+}
+
+static uint64_t next_ns(const struct exchange *exchange)
+{
+	uint64_t next = heartbeats_next_ns(&exchange->heartbeats);
+	LIST_FOREACH(&exchange->dirty, at, following) {
+		uint64_t due_ns = cohort_due_ns(LIST_ENTRY(at, struct cohort, dirty));
+		next = due_ns < next ? due_ns : next;
+	}
+	if (!list_is_empty(&exchange->draining)) {
+		uint64_t drain_ns = LIST_ENTRY(exchange->draining.next, struct session, in_drain)->drain_ns;
+		next = drain_ns < next ? drain_ns : next;
+	}
+	return next;
+}
+
+uint64_t exchange_end_turn(struct exchange *exchange)
+{
+	uint64_t now_ns = clock_mono_ns();
+	flush_due(exchange, now_ns);
+	run_timers(exchange, now_ns);
+	arena_reset(&exchange->arena);
+	return next_ns(exchange);
+}
+
+size_t exchange_session_count(const struct exchange *exchange)
+{
+	return exchange->session_count;
+}

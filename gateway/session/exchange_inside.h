@@ -1,0 +1,35 @@
+/* What the files of this room share about an exchange; nobody outside includes it. */
+#ifndef GATEWAY_SESSION_EXCHANGE_INSIDE_H
+#define GATEWAY_SESSION_EXCHANGE_INSIDE_H
+
+#include "common/base/arena.h"
+#include "common/base/list.h"
+#include "common/data/buf.h"
+#include "common/data/table.h"
+#include "gateway/filter/index.h"
+#include "gateway/session/exchange.h"
+#include "gateway/session/heartbeat.h"
+
+#define EXCHANGE_SPARE_BUFFERS 8
+
+struct exchange {
+	struct exchange_settings settings;
+	struct list sessions; /* struct session, in_exchange */
+	size_t session_count;
+	struct table cohorts; /* by cohort_key */
+	struct index *index;
+	struct list dirty;    /* cohorts with pending events, oldest first */
+	struct heartbeats heartbeats;
+	struct list draining; /* sessions by drain_ns */
+	bool is_draining;
+	struct arena arena; /* requests and messages of this turn */
+	struct buf message; /* the message that is being framed */
+	struct buf head;    /* the head of a batch */
+	struct buf spare[EXCHANGE_SPARE_BUFFERS]; /* emptied batch buffers, for the next cohort that has events */
+	size_t spare_count;
+	uint64_t random; /* xorshift state, for jitter only */
+};
+
+uint64_t exchange_random(struct exchange *exchange, uint64_t below); /* 0 to below - 1 */
+
+#endif

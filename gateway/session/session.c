@@ -1,0 +1,278 @@
+#include "gateway/session/session.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/session/exchange_inside.h"
+#include "gateway/session/session_inside.h"
+
+/* Requests over the rate that are answered by an error before the client is closed: ten seconds' worth, and they are
+ * forgiven at half the rate. So a client at ten times the rate is closed within about a second, one at twice the rate
+ * within twenty. */
+#define EXCESS_SECONDS 10
+
+static _Atomic uint64_t ids = 1;
+
+static void init_buckets(struct session *session, uint64_t now_ns)
+{
+	uint64_t rate = session->exchange->settings.commands_per_second;
+	uint64_t forgiven = rate / 2 ? rate / 2 : rate;
+	bucket_init(&session->commands, rate, rate, now_ns);
+	bucket_init(&session->excess, forgiven, rate * EXCESS_SECONDS, now_ns);
+}
+
+static struct value *limits(struct arena *arena, const struct exchange_settings *settings)
+{
+	struct value *map = value_map(arena);
+	map = value_put(map, "messageBytes", value_uint(arena, settings->message_bytes_max));
+	map = value_put(map, "commandsPerSecond", value_uint(arena, settings->commands_per_second));
+	return value_put(map, "subscriptions", value_uint(arena, settings->subscriptions_max));
+}
+
+static void welcome(struct session *session)
+{
+	struct exchange *exchange = session->exchange;
+	struct arena *arena = &exchange->arena;
+	char client[24];
+	int len = snprintf(client, sizeof client, "%llu", (unsigned long long)session->id);
+	char *kept = arena_copy(arena, client, (size_t)len);
+	struct value *map = value_map(arena);
+	map = value_put(map, "op", value_text(arena, "welcome"));
+	map = value_put(map, "node", value_text(arena, exchange->settings.node));
+	map = value_put(map, "client", kept ? value_text(arena, kept) : NULL);
+	map = value_put(map, "version", value_text(arena, exchange->settings.version));
+	map = value_put(map, "heartbeatMs", value_uint(arena, exchange->settings.heartbeat_ns / NS_PER_MS));
+	map = value_put(map, "auth", value_bool(arena, true));
+	map = value_put(map, "limits", limits(arena, &exchange->settings));
+	session_send(session, map);
+}
+
+struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port)
+{
+	struct session *session = calloc(1, sizeof *session);
+	if (!session)
+		return NULL;
+	uint64_t now_ns = clock_mono_ns();
+	session->exchange = exchange;
+	session->front = front;
+	session->port = port;
+	session->id = atomic_fetch_add(&ids, 1);
+	session->cause = CLOSE_PEER;
+	list_init(&session->subscriptions);
+	list_init(&session->in_drain);
+	outbox_init(&session->outbox);
+	init_buckets(session, now_ns);
+	list_init(&session->heartbeat.link);
+	heartbeat_rest(&exchange->heartbeats, &session->heartbeat, now_ns);
+	list_init(&session->in_exchange);
+	list_append(&exchange->sessions, &session->in_exchange);
+	exchange->session_count++;
+	metric_gauge_add(METRIC_CONNECTIONS, 1);
+	welcome(session);
+	return session;
+}
+
+void session_closed(struct session *session)
+{
+	struct exchange *exchange = session->exchange;
+	session->state = SESSION_CLOSING;
+	LIST_FOREACH(&session->subscriptions, at, following)
+		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
+	outbox_fini(&session->outbox);
+	heartbeat_stop(&session->heartbeat);
+	list_remove(&session->in_drain);
+	list_remove(&session->in_exchange);
+	exchange->session_count--;
+	metric_gauge_add(METRIC_CONNECTIONS, -1);
+	free(session);
+}
+
+void session_close(struct session *session, enum close_cause cause)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	session->state = SESSION_CLOSING;
+	session->cause = cause;
+	heartbeat_stop(&session->heartbeat);
+	list_remove(&session->in_drain);
+	session->port->ops->close(session->port, close_code(cause), close_reason(cause));
+}
+
+bool session_is_clear(const struct session *session)
+{
+	return outbox_is_empty(&session->outbox) && session->port->ops->is_clear(session->port);
+}
+
+void session_write(struct session *session, struct slice frames)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	session->port->ops->send(session->port, frames);
+	metric_add(METRIC_BYTES_OUT, frames.len);
+}
+
+struct slice session_frame(struct exchange *exchange, const struct front *front, const struct value *message)
+{
+	struct buf *out = &exchange->message;
+	buf_clear(out);
+	if (!message || !buf_extend(out, FRONT_HEADROOM))
+		return SLICE_NONE;
+	front->codec->encode(out, message);
+	if (buf_has_failed(out))
+		return SLICE_NONE;
+	uint8_t header[FRONT_HEADROOM];
+	size_t header_len = front->frame_header(header, out->len - FRONT_HEADROOM);
+	char *frame = out->bytes + FRONT_HEADROOM - header_len;
+	memcpy(frame, header, header_len);
+	return (struct slice){frame, out->len - FRONT_HEADROOM + header_len};
+}
+
+/* Lets a control frame wait behind the rest. A client that never reads its replies is closed. */
+static void send_later(struct session *session, struct blob *frame)
+{
+	if (!frame || outbox_push(&session->outbox, frame, NULL, 0) != OK)
+		session_close(session, CLOSE_INTERNAL);
+	else if (session->outbox.control_bytes > SESSION_CONTROL_BYTES_MAX)
+		session_close(session, CLOSE_TOO_SLOW);
+}
+
+void session_send(struct session *session, const struct value *message)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	struct slice frame = session_frame(session->exchange, session->front, message);
+	if (!frame.len) {
+		session_close(session, CLOSE_INTERNAL);
+	} else if (session_is_clear(session)) {
+		session_write(session, frame);
+	} else {
+		struct blob *blob = blob_new(frame.ptr, frame.len);
+		send_later(session, blob);
+		blob_unref(blob);
+	}
+}
+
+void session_send_frame(struct session *session, struct blob *frame)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	if (session_is_clear(session))
+		session_write(session, (struct slice){(const char *)frame->bytes, frame->len});
+	else
+		send_later(session, frame);
+}
+
+static void resume_all(struct session *session)
+{
+	session->owes_gaps = false;
+	LIST_FOREACH(&session->subscriptions, at, following)
+		subscription_resume(LIST_ENTRY(at, struct subscription, in_session));
+}
+
+/* Sends the parcel, or the gap that stands in front of it. */
+static void send_parcel(struct session *session, struct parcel *parcel)
+{
+	if (parcel->subscription && parcel->subscription->dropped && parcel->subscription->state == SUBSCRIPTION_LIVE) {
+		struct value *gap = subscription_gap(parcel->subscription);
+		struct slice frame = session_frame(session->exchange, session->front, gap);
+		if (frame.len)
+			session_write(session, frame);
+		else
+			session_close(session, CLOSE_INTERNAL);
+		return;
+	}
+	session_write(session, (struct slice){(const char *)parcel->frame->bytes, parcel->frame->len});
+	metric_add(METRIC_EVENTS_OUT, parcel->events);
+	outbox_drop(&session->outbox, parcel);
+}
+
+void session_writable(struct session *session)
+{
+	session->heartbeat.is_alive = true;
+	struct parcel *parcel;
+	while (session->state == SESSION_OPEN && (parcel = outbox_first(&session->outbox)) &&
+	       session->port->ops->is_clear(session->port))
+		send_parcel(session, parcel);
+	if (session->state == SESSION_OPEN && session->owes_gaps && session_is_clear(session))
+		resume_all(session);
+}
+
+void session_pong(struct session *session)
+{
+	session->heartbeat.is_alive = true;
+}
+
+/* Takes a request from the buckets. False: it is over the rate and answered, or the session is closed. */
+static bool admit_command(struct session *session, const struct value *request)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (bucket_take(&session->commands, 1, now_ns))
+		return true;
+	metric_add(METRIC_RATE_LIMITED, 1);
+	if (!bucket_take(&session->excess, 1, now_ns))
+		session_close(session, CLOSE_COMMAND_FLOOD);
+	else
+		request_refuse(session, value_get(request, "id"), "rate_limited", "too many requests in a second",
+			       bucket_wait_ms(&session->commands, 1, now_ns));
+	return false;
+}
+
+static void refuse_message(struct session *session, const char *why)
+{
+	metric_add(METRIC_COMMAND_ERRORS, 1);
+	if (++session->bad_messages > SESSION_BAD_MESSAGES_MAX) {
+		session_close(session, CLOSE_NOT_JSON);
+		return;
+	}
+	struct arena *arena = &session->exchange->arena;
+	request_refuse(session, value_null(arena), "bad_message", why, 0);
+}
+
+void session_message(struct session *session, struct slice message)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	struct arena *arena = &session->exchange->arena;
+	arena_reset(arena);
+	session->heartbeat.is_alive = true;
+	metric_add(METRIC_COMMANDS, 1);
+	struct value *request;
+	char why[128];
+	enum err error = session->front->codec->decode(arena, message, &request, why);
+	bool is_request = error == OK && request->kind == VALUE_MAP;
+	if (error == ERR_NOMEM)
+		snprintf(why, sizeof why, "the message needs too much memory");
+	else if (error == OK && !is_request)
+		snprintf(why, sizeof why, "a request is an object, this is a %s", value_kind_name(request->kind));
+	if (!admit_command(session, is_request ? request : NULL))
+		return;
+	if (!is_request) {
+		refuse_message(session, why);
+		return;
+	}
+	session->bad_messages = 0;
+	request_answer(session, request);
+}
+
+struct subscription *session_find(const struct session *session, struct slice key)
+{
+	LIST_FOREACH(&session->subscriptions, at, following) {
+		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
+		if (slice_is(key, subscription->cohort->key))
+			return subscription;
+	}
+	return NULL;
+}
+
+uint64_t session_id(const struct session *session)
+{
+	return session->id;
+}
+
+enum close_cause session_cause(const struct session *session)
+{
+	return session->cause;
+}

@@ -1,0 +1,61 @@
+/* What the files of this room share about a session; nobody outside includes it. */
+#ifndef GATEWAY_SESSION_SESSION_INSIDE_H
+#define GATEWAY_SESSION_SESSION_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/protocol/value.h"
+#include "gateway/limiter/bucket.h"
+#include "gateway/session/heartbeat.h"
+#include "gateway/session/outbox.h"
+#include "gateway/session/session.h"
+#include "gateway/session/subscription.h"
+
+/* Replies and notices that may wait for a client that does not read; beyond it the client is closed. */
+#define SESSION_CONTROL_BYTES_MAX ((size_t)256 * 1024)
+/* Messages that are no JSON object which a client may send in a row before it is closed. */
+#define SESSION_BAD_MESSAGES_MAX 5
+
+enum session_state { SESSION_OPEN, SESSION_CLOSING };
+
+struct session {
+	struct list in_exchange;
+	struct list in_drain; /* on the exchange's list while it drains; by drain_ns */
+	struct exchange *exchange;
+	const struct front *front;
+	struct port *port;
+	uint64_t id;
+	enum session_state state;
+	enum close_cause cause;
+	bool owes_gaps; /* a subscription lags or has a gap to tell */
+	unsigned bad_messages;
+	size_t subscription_count;
+	struct list subscriptions;
+	struct outbox outbox;
+	struct bucket commands; /* requests that are answered */
+	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
+	struct heartbeat heartbeat;
+	uint64_t drain_ns; /* monotonic: when it is closed */
+};
+
+bool session_is_clear(const struct session *session); /* nothing waits, neither here nor in the port */
+
+/* Writes frames to the clear port of an open session. */
+void session_write(struct session *session, struct slice frames);
+/* Sends a reply or notice: at once, or behind what waits. Builders' NULL (no memory) closes the session. */
+void session_send(struct session *session, const struct value *message);
+/* The same for frames that are ready and may be shared. */
+void session_send_frame(struct session *session, struct blob *frame);
+
+/* Encodes a message and frames it. The slice is valid until the next call on the exchange. len 0: no memory. */
+struct slice session_frame(struct exchange *exchange, const struct front *front, const struct value *message);
+
+struct subscription *session_find(const struct session *session, struct slice key); /* NULL: none */
+
+/* request.c: one request of a client. */
+void request_answer(struct session *session, const struct value *request);
+void request_refuse(struct session *session, const struct value *id, const char *code, const char *message, uint64_t retry_after_ms);
+
+#endif
