@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# Builds tracegate and runs it on this machine: one node or several, on the Redis that answers at redis.url or on a private
+# one. Ctrl-C (or SIGTERM, SIGHUP) ends exactly what it started and waits for it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=deploy/lib/install.sh
+source "$root/deploy/lib/install.sh"
+
+usage() {
+	cat <<'TEXT'
+Usage: bash deploy/up.sh [options] [-- gateway options]
+  --nodes N     how many nodes to start (1)
+  --port PORT   first port: node 1 serves clients on PORT and its admin port on PORT+1, node 2 on PORT+2 ... (8080)
+  --build DIR   build folder (build/ in the repository)
+  --no-build    use what the build folder holds
+Gateway options go to every node: bash deploy/up.sh -- --log.level debug. Redis is looked for at TRACEGATE_REDIS_URL
+(redis://127.0.0.1:6379); when none answers there, a private one is started and goes away again.
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+fail() {
+	printf 'up.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+nodes=1 port=8080 build=$root/build wants_build=1 gateway_options=()
+parse_arguments() {
+	while (($#)); do
+		case $1 in
+		--nodes | --port | --build) [[ $# -ge 2 ]] || fail "$1 needs a value" ;;&
+		--nodes) nodes=$2 && shift 2 ;;
+		--port) port=$2 && shift 2 ;;
+		--build) build=$2 && shift 2 ;;
+		--no-build) wants_build=0 && shift ;;
+		--help | -h) usage && exit 0 ;;
+		--) shift && gateway_options=("$@") && break ;;
+		*) usage >&2 && fail "no such option: $1" ;;
+		esac
+	done
+	[[ $nodes =~ ^[1-9][0-9]{0,2}$ ]] || fail "--nodes $nodes is not a number from 1 to 999"
+	[[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65535 ]] || fail "--port $port is not a port"
+}
+
+build_gateway() {
+	((wants_build)) || return 0
+	say "Building in $build"
+	local generator=()
+	[[ -e $build/CMakeCache.txt ]] || generator=(-G Ninja -DTRACEGATE_TESTS=OFF)
+	cmake -S "$root" -B "$build" "${generator[@]}" >"$scratch/cmake.log" 2>&1 ||
+		{ cat "$scratch/cmake.log" >&2 && fail "cmake failed"; }
+	cmake --build "$build" --parallel "$(nproc)" --target tracegate tgcli >"$scratch/build.log" 2>&1 ||
+		{ tail -n 60 "$scratch/build.log" >&2 && fail "the build failed"; }
+}
+
+# Whether something accepts connections on that port of this machine.
+is_busy() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Prints the first of the ports from $1 on with $2 free ones in a row.
+find_ports() {
+	local first=$1 i
+	while ((first + $2 <= 65536)); do
+		for ((i = 0; i < $2; i++)); do
+			is_busy $((first + i)) && first=$((first + i + 1)) && continue 2
+		done
+		echo "$first" && return
+	done
+	return 1
+}
+
+# Prints the status of GET $2 on port $1 of this machine; nothing where nobody answers.
+http_status() {
+	local status
+	{
+		exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+			printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3 &&
+			read -r -t 2 _ status _ <&3 && echo "$status" && exec 3>&-
+	} 2>/dev/null
+	return 0
+}
+
+# Everything that was started, by process id; each is in a session of its own, so that a Ctrl-C of the terminal reaches
+# only this script, and nodes end before the Redis they use.
+scratch='' redis_pid='' node_pids=()
+start_process() { # log file, command...; sets started_pid
+	local log=$1
+	shift
+	setsid "$@" >"$log" 2>&1 </dev/null &
+	started_pid=$!
+}
+
+stop_everything() {
+	trap 'kill -KILL "${node_pids[@]}" 2>/dev/null || true' INT TERM HUP
+	local pid
+	if ((${#node_pids[@]})); then
+		say "Stopping ${#node_pids[@]} node(s); Ctrl-C again ends them at once"
+		kill -TERM "${node_pids[@]}" 2>/dev/null || true
+		for pid in "${node_pids[@]}"; do
+			while kill -0 "$pid" 2>/dev/null; do wait "$pid" || true; done
+		done
+	fi
+	if [[ -n $redis_pid ]]; then
+		kill -TERM "$redis_pid" 2>/dev/null || true
+		while kill -0 "$redis_pid" 2>/dev/null; do wait "$redis_pid" || true; done
+	fi
+	[[ -z $scratch ]] || rm -rf "$scratch"
+}
+
+# A reply of any kind proves a Redis; a wrong password is for the gateway to report. What redis-cli cannot ask (Sentinel,
+# Unix sockets) is taken as it is.
+redis_answers() {
+	case $1 in
+	redis://*) [[ $(timeout 3 redis-cli --no-auth-warning -u "$1" PING 2>&1) =~ PONG|NOAUTH|WRONGPASS|LOADING ]] ;;
+	*) return 0 ;;
+	esac
+}
+
+without_password() { sed -E 's#//[^@/]*@#//***@#' <<<"$1"; }
+
+redis_port=''
+find_redis() {
+	local url=${TRACEGATE_REDIS_URL:-redis://127.0.0.1:6379} wanted=6379
+	if [[ " ${gateway_options[*]} " =~ [[:space:]]--redis\.url(_file)?[=[:space:]] || -n ${TRACEGATE_REDIS_URL_FILE:-} ]]; then
+		say "Redis: as the gateway options say"
+		return
+	fi
+	if redis_answers "$url"; then
+		say "Redis: using the one at $(without_password "$url")"
+		[[ $url =~ ^redis://([^@/]*@)?(127\.0\.0\.1|localhost)(:([0-9]+))?(/[0-9]*)?$ ]] && redis_port=${BASH_REMATCH[4]:-6379}
+		export TRACEGATE_REDIS_URL=$url
+		return
+	fi
+	[[ $url =~ ^redis://([^@/]*@)?(127\.0\.0\.1|localhost):([0-9]+) ]] && wanted=${BASH_REMATCH[3]}
+	redis_port=$(find_ports "$wanted" 1) || fail "no free port for a private Redis"
+	say "Redis: none answers at $(without_password "$url"); starting a private one on 127.0.0.1:$redis_port (keeps nothing on disk)"
+	start_process "$scratch/redis.log" redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$scratch"
+	redis_pid=$started_pid
+	export TRACEGATE_REDIS_URL=redis://127.0.0.1:$redis_port
+	wait_until "the private Redis" "$redis_pid" "$scratch/redis.log" redis_answers "$TRACEGATE_REDIS_URL"
+}
+
+# Waits until the command succeeds; ends the script when the process ends before, or after 30 seconds.
+wait_until() { # what, pid, log, command...
+	local what=$1 pid=$2 log=$3 deadline=$((SECONDS + 30))
+	shift 3
+	until "$@"; do
+		kill -0 "$pid" 2>/dev/null || report_death "$what" "$pid" "$log"
+		((SECONDS < deadline)) || { tail -n 20 "$log" >&2 && fail "$what is not ready after 30 seconds; the end of its log is above"; }
+		sleep 0.05
+	done
+}
+
+# Says that a process ended by itself, and why as far as its log tells; forgets it, for its number may be another's soon.
+report_death() { # what, pid, log, exit status where it is known
+	local status=${4:-0} i
+	[[ -n ${4:-} ]] || wait "$2" || status=$?
+	printf 'up.sh: %s ended by itself (exit status %s); the end of its log:\n' "$1" "$status" >&2
+	tail -n 20 "$3" >&2
+	[[ $redis_pid != "$2" ]] || redis_pid=''
+	for i in "${!node_pids[@]}"; do
+		[[ ${node_pids[$i]} != "$2" ]] || unset "node_pids[$i]"
+	done
+	exit 1
+}
+
+is_ready() { [[ $(http_status "$1" /readyz) == 200 ]]; }
+
+# Nodes are counted from 1: node_pids[1] serves clients on node_ports[1] and its admin port on the next.
+node_ports=()
+start_nodes() {
+	local i next=$port found
+	for ((i = 1; i <= nodes; i++)); do
+		found=$(find_ports "$next" 2) || fail "no two free ports from $next on"
+		((found == next)) || say "Port $next or $((next + 1)) is taken: node $i uses $found and $((found + 1))"
+		start_process "$scratch/node-$i.log" "$build/bin/tracegate" --listen "127.0.0.1:$found" \
+			--admin.listen "127.0.0.1:$((found + 1))" --node.name "node-$i" "${gateway_options[@]}"
+		node_pids[i]=$started_pid
+		node_ports[i]=$found
+		next=$((found + 2))
+	done
+	for i in "${!node_pids[@]}"; do
+		wait_until "node $i" "${node_pids[$i]}" "$scratch/node-$i.log" is_ready "$((node_ports[i] + 1))"
+		say "Node $i: ws://127.0.0.1:${node_ports[$i]}/v1/stream, admin http://127.0.0.1:$((node_ports[i] + 1)), log $scratch/node-$i.log"
+	done
+}
+
+print_help() {
+	local first=${node_ports[1]} cli
+	cli="redis-cli -u $(without_password "${TRACEGATE_REDIS_URL:-REDIS-URL}")"
+	[[ -z $redis_port ]] || cli="redis-cli -p $redis_port"
+	cat <<TEXT
+
+Watch:    $build/bin/tgcli watch --url ws://127.0.0.1:$first --channel 'trace:*'
+Publish:  $cli PUBLISH trace:s1 '{"sessionId":"s1","type":"tool.call"}'
+Look:     curl -s http://127.0.0.1:$((first + 1))/metrics
+
+TEXT
+	say "tracegate is up: $nodes node(s) on port(s) ${node_ports[*]} (Ctrl-C stops it)"
+}
+
+# Returns never: a process that ends by itself is a fault, a signal runs the trap.
+watch_processes() {
+	local ended='' i status=0
+	wait -n -p ended "${node_pids[@]}" ${redis_pid:+"$redis_pid"} || status=$?
+	[[ $ended != "$redis_pid" ]] || report_death "the private Redis" "$ended" "$scratch/redis.log" "$status"
+	for i in "${!node_pids[@]}"; do
+		[[ $ended != "${node_pids[$i]}" ]] || report_death "node $i" "$ended" "$scratch/node-$i.log" "$status"
+	done
+}
+
+parse_arguments "$@"
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tracegate.XXXXXX")
+trap stop_everything EXIT
+trap 'exit 0' INT TERM HUP
+if ((wants_build)); then
+	install_packages build run
+else
+	install_packages run
+fi
+build_gateway
+[[ -x $build/bin/tracegate ]] || fail "there is no $build/bin/tracegate; build it first, or leave --no-build away"
+find_redis
+start_nodes
+print_help
+watch_processes
