@@ -15,6 +15,18 @@
 #define FILTER_LIST_MAX 1024
 #define FILTER_WHERE_MAX 32
 
+/* Conditions: {"path":<JSON Pointer>,"op":...,"value":...}. What each operator asks of what the pointer names:
+ *   == != in           equal, unequal, equal to one of an array of values. Values are strings, numbers, booleans and null;
+ *                      nothing of another kind equals them, arrays and objects cannot be asked for.
+ *   < <= > >=          numbers with numbers, strings with strings (by bytes); all else does not match.
+ *   contains           a string that holds the value, or an array with an element equal to it.
+ *   prefix, glob       a string that starts with the value, or matches it as a whole (glob.h).
+ *   exists             there is something there (null too); with value false: nothing. Left out, the value is true.
+ * Numbers compare by their exact value whatever their spelling, strings unescaped. Where the pointer names nothing only
+ * exists:false matches: != means present and different. A payload that is not JSON matches no condition at all.
+ *
+ * Entries of lists are strings, neither empty nor above 1024 bytes, and no list is empty. A record without a type matches
+ * no list of types, not even "*". */
 struct filter;
 
 /* Which part could not be compiled and why: "filter.where[1].op" "unknown operator \"=~\"; one of ..." */
@@ -24,8 +36,8 @@ struct filter_error {
 };
 
 /* channels: an array of strings, or NULL for default_patterns. filter: a map as in the protocol, or NULL for everything.
- * allowed_patterns (the channels the gateway serves, as configured): a channel glob that starts with no kind of theirs is
- * refused, since it could never match. The values may be freed afterwards. ERR_INVALID, ERR_LIMIT: ret_error is set. */
+ * allowed_patterns (the channels the gateway serves, as configured): a channel that none of them can overlap is
+ * refused, since it could never match; no patterns: nothing is refused. The values may be freed afterwards. ERR_INVALID, ERR_LIMIT: ret_error is set. */
 struct filter_patterns {
 	const struct slice *patterns;
 	size_t count;

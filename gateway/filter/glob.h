@@ -1,5 +1,6 @@
 /* Glob patterns as Redis PSUBSCRIBE means them: '*' any run, '?' one byte, [abc] [a-z] [^abc] sets, '\' takes the next
- * byte as it is. Matching is by bytes and runs in O(pattern * text) at the worst, whatever the pattern. Pure. */
+ * byte as it is. What is malformed means what it means there: a set that is not closed ends with the pattern, a last '\' is
+ * itself. Matching is by bytes and runs in O(pattern * text) at the worst, whatever the pattern. Pure. */
 #ifndef GATEWAY_FILTER_GLOB_H
 #define GATEWAY_FILTER_GLOB_H
 

@@ -10,6 +10,8 @@
 #include "common/base/slice.h"
 
 #define HEAD_FIELDS_MAX 100
+#define HEAD_TARGET_MAX 12288 /* bytes: room for a token of 8 KiB and more in the query */
+#define HEAD_WHY_PREFACE "this port speaks HTTP/1.1, not HTTP/2" /* why, for HEAD_VERSION and an HTTP/2 preface */
 
 enum head_status {
 	HEAD_PARTIAL,          /* more bytes are needed */
@@ -31,7 +33,7 @@ struct head {
 	struct head_field fields[HEAD_FIELDS_MAX];
 	size_t field_count;
 	size_t len;                    /* bytes of the whole head, the empty line included */
-	const char *why;               /* static: what is wrong, for HEAD_BAD */
+	const char *why;               /* static: what is wrong; NULL while nothing is */
 };
 
 /* Refused as bad: a bare CR or LF inside, a line folded, white space before the colon, no colon, an empty or non-token
@@ -42,5 +44,9 @@ enum head_status head_read(struct slice bytes, struct head *ret_head);
 bool head_get(const struct head *head, const char *name, struct slice *ret_value, size_t *ret_count);
 /* Whether a comma-separated field lists the token (any case), over all fields of that name. */
 bool head_lists(const struct head *head, const char *name, const char *token);
+/* Takes the next element of a comma-separated list that is not empty, without the white space around it. */
+bool head_next_element(struct slice *list, struct slice *ret_element);
+/* Equal but for the case of ASCII letters. */
+bool head_is_same_word(struct slice a, struct slice b);
 
 #endif

@@ -1,0 +1,217 @@
+#include "gateway/http/upgrade.h"
+
+#include <string.h>
+
+#include "common/codec/base64.h"
+
+#define KEY_CHARS 24
+#define KEY_BYTES 16
+#define BEARER "bearer." /* a subprotocol entry that carries a token; it is no offer */
+
+/* One step of the judgement: false when the request is refused. */
+typedef bool judge(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal);
+
+static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message, enum metric metric)
+{
+	*ret_refusal = (struct refusal){status, code, message, metric, 0};
+	return false;
+}
+
+static bool refuse_bad(struct refusal *ret_refusal, const char *message)
+{
+	return refuse(ret_refusal, 400, "bad_request", message, METRIC_REFUSED_BAD_REQUEST);
+}
+
+static bool require_upgrade(struct refusal *ret_refusal, const char *message)
+{
+	return refuse(ret_refusal, 426, "upgrade_required", message, METRIC_REFUSED_BAD_REQUEST);
+}
+
+/* The path is compared as it was sent: percent-encoded spellings and a slash at the end are other paths. */
+static bool judge_path(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	(void)policy;
+	if (!slice_is(head->path, "/v1/stream") && !slice_is(head->path, "/ws"))
+		return refuse(ret_refusal, 404, "not_found", "no such path; the WebSocket is at /v1/stream",
+			      METRIC_REFUSED_NOT_FOUND);
+	if (!slice_is(head->method, "GET"))
+		return refuse(ret_refusal, 405, "method_not_allowed", "a WebSocket is opened with GET",
+			      METRIC_REFUSED_BAD_REQUEST);
+	return true;
+}
+
+/* A body would be taken for frames by whoever reads on. */
+static bool judge_body(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	struct slice length;
+	size_t lengths, encodings;
+	(void)policy;
+	bool has_one = head_get(head, "Content-Length", &length, &lengths);
+	struct slice encoding;
+	(void)head_get(head, "Transfer-Encoding", &encoding, &encodings);
+	if (encodings || lengths > 1 || (has_one && !slice_is(length, "0")))
+		return refuse_bad(ret_refusal, "a WebSocket handshake has no body");
+	return true;
+}
+
+static bool judge_upgrade(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	struct slice version;
+	(void)policy;
+	if (head->minor < 1)
+		return require_upgrade(ret_refusal, "a WebSocket needs HTTP/1.1");
+	if (!head_lists(head, "Upgrade", "websocket"))
+		return require_upgrade(ret_refusal, "this path speaks WebSocket only; send Upgrade: websocket");
+	if (!head_lists(head, "Connection", "upgrade"))
+		return require_upgrade(ret_refusal, "the Connection field must list upgrade");
+	if (!head_get(head, "Sec-WebSocket-Version", &version, NULL) || !slice_is(version, "13"))
+		return require_upgrade(ret_refusal, "Sec-WebSocket-Version must be 13");
+	return true;
+}
+
+static bool judge_key(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	struct slice key;
+	unsigned char bytes[KEY_CHARS / 4 * 3];
+	size_t len;
+	(void)policy;
+	if (!head_get(head, "Sec-WebSocket-Key", &key, NULL))
+		return refuse_bad(ret_refusal, "exactly one Sec-WebSocket-Key is needed");
+	if (key.len != KEY_CHARS || !base64_decode(key, bytes, &len) || len != KEY_BYTES)
+		return refuse_bad(ret_refusal, "Sec-WebSocket-Key must be 16 bytes in base64");
+	return true;
+}
+
+static bool is_host_char(char c)
+{
+	return (unsigned char)c > ' ' && (unsigned char)c < 0x7f && !strchr("/\\?#@,\"<>", c);
+}
+
+static bool judge_host(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	struct slice host;
+	(void)policy;
+	if (!head_get(head, "Host", &host, NULL) || host.len == 0)
+		return refuse_bad(ret_refusal, "exactly one Host is needed");
+	for (size_t i = 0; i < host.len; i++) {
+		if (!is_host_char(host.ptr[i]))
+			return refuse_bad(ret_refusal, "Host is not a host and port");
+	}
+	return true;
+}
+
+static bool has_prefix(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+}
+
+static struct slice without_port(struct slice authority, const char *default_port)
+{
+	size_t len = strlen(default_port);
+	if (authority.len > len && memcmp(authority.ptr + authority.len - len, default_port, len) == 0)
+		authority.len -= len;
+	return authority;
+}
+
+/* The scheme cannot be compared: behind a proxy that ends TLS the gateway does not see the browser's. */
+static bool is_same_origin(struct slice origin, struct slice host)
+{
+	const char *default_port;
+	size_t scheme_len;
+	if (has_prefix(origin, "https://")) {
+		default_port = ":443";
+		scheme_len = strlen("https://");
+	} else if (has_prefix(origin, "http://")) {
+		default_port = ":80";
+		scheme_len = strlen("http://");
+	} else {
+		return false;
+	}
+	struct slice authority = {origin.ptr + scheme_len, origin.len - scheme_len};
+	return head_is_same_word(without_port(authority, default_port), without_port(host, default_port));
+}
+
+static bool is_allowed_origin(const struct upgrade_policy *policy, struct slice origin)
+{
+	for (size_t i = 0; i < policy->origin_count; i++) {
+		if (slice_equal(policy->origins[i], origin) && !slice_is(origin, "null"))
+			return true;
+	}
+	return false;
+}
+
+static bool allows_any_origin(const struct upgrade_policy *policy)
+{
+	for (size_t i = 0; i < policy->origin_count; i++) {
+		if (slice_is(policy->origins[i], "*"))
+			return true;
+	}
+	return false;
+}
+
+/* No Origin: not a browser, whose user it could harm. "null" names no origin, so it can only be allowed by "*". */
+static bool judge_origin(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	struct slice origin, host;
+	size_t count;
+	bool has_one = head_get(head, "Origin", &origin, &count);
+	if (count == 0 || allows_any_origin(policy))
+		return true;
+	if (has_one && policy->origin_count && is_allowed_origin(policy, origin))
+		return true;
+	if (has_one && policy->origin_count == 0 && head_get(head, "Host", &host, NULL) && is_same_origin(origin, host))
+		return true;
+	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins",
+		      METRIC_REFUSED_ORIGIN);
+}
+
+static bool judge_draining(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
+{
+	(void)head;
+	if (!policy->draining)
+		return true;
+	refuse(ret_refusal, 503, "draining", "this node is draining; connect to another", METRIC_REFUSED_DRAINING);
+	ret_refusal->retry_after_s = policy->retry_after_s;
+	return false;
+}
+
+/* The first known subprotocol that the client offers, in its order; the default when it offers none. */
+static const struct front *choose_front(const struct head *head, struct refusal *ret_refusal)
+{
+	bool has_offer = false;
+	for (size_t i = 0; i < head->field_count; i++) {
+		struct slice list = head->fields[i].value, offer;
+		if (!head_is_same_word(head->fields[i].name, SLICE_LITERAL("Sec-WebSocket-Protocol")))
+			continue;
+		while (head_next_element(&list, &offer)) {
+			if (has_prefix(offer, BEARER))
+				continue;
+			const struct front *front = front_find(offer);
+			if (front)
+				return front;
+			has_offer = true;
+		}
+	}
+	if (!has_offer)
+		return &front_json;
+	refuse(ret_refusal, 400, "unknown_subprotocol", "no offered subprotocol is known; offer tracegate.v1.json, or none",
+	       METRIC_REFUSED_BAD_REQUEST);
+	return NULL;
+}
+
+enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy, const struct front **ret_front,
+				    struct refusal *ret_refusal)
+{
+	static judge *const steps[] = {judge_path, judge_body,   judge_upgrade, judge_key,
+				       judge_host, judge_origin, judge_draining};
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		if (!steps[i](head, policy, ret_refusal))
+			return UPGRADE_REFUSE;
+	}
+	const struct front *front = choose_front(head, ret_refusal);
+	if (!front)
+		return UPGRADE_REFUSE;
+	*ret_front = front;
+	return UPGRADE_GO;
+}
