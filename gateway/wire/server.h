@@ -20,6 +20,7 @@ struct server;
 struct server_settings {
 	const struct slice *listen; /* host:port as in the option "listen" */
 	size_t listen_count;
+	bool joins_listeners; /* another server of this process has these ports already; else they must be free */
 	const struct slice *origins;
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;
@@ -40,6 +41,7 @@ void server_run(struct server *server);              /* until server_stop() */
 void server_stop_listening(struct server *server);   /* takes what is queued, then closes the listening sockets */
 void server_stop(struct server *server);             /* closes what is left and lets server_run() return; from turn() or a callback */
 void server_wake(struct server *server);             /* any thread: a turn comes soon; many calls may be one turn */
-void server_free(struct server *server);             /* after server_run() returned */
+void server_close(struct server *server);            /* instead of server_run(), of a server that never ran */
+void server_free(struct server *server);             /* after server_run() returned, or server_close() */
 
 #endif

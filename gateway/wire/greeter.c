@@ -1,0 +1,285 @@
+#define _GNU_SOURCE
+#include "gateway/wire/greeter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/data/buf.h"
+#include "gateway/http/head.h"
+#include "gateway/http/upgrade.h"
+#include "gateway/metrics/metrics.h"
+
+#define ROOM "wire"
+#define READ_BYTES 4096
+#define READS_PER_TURN 16   /* of one socket */
+#define EAGER_BYTES 1024    /* up to here every byte is judged at once, above it every line */
+#define RETRY_AFTER_S 2
+
+struct greeting {
+	uv_poll_t poll;
+	bool is_watched;
+	struct deadline deadline;
+	struct list link;
+	struct greeter *greeter;
+	int fd;
+	struct address_key address;
+	struct buf head;
+	size_t judged_bytes; /* how much of head was judged last */
+};
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* Lets go of everything but the descriptor and the admission, which the caller passes on. */
+static void forget(struct greeting *greeting)
+{
+	deadline_stop(&greeting->deadline);
+	list_remove(&greeting->link);
+	buf_fini(&greeting->head);
+	metric_gauge_add(METRIC_HANDSHAKES, -1);
+	if (greeting->is_watched)
+		uv_close((uv_handle_t *)&greeting->poll, on_poll_closed);
+	else
+		free(greeting);
+}
+
+static void give_up(struct greeting *greeting)
+{
+	int fd = greeting->fd;
+	connections_release(greeting->greeter->settings.connections, greeting->address);
+	forget(greeting);
+	close(fd);
+}
+
+static void answer(struct farewell *farewell, int fd, const struct refusal *refusal)
+{
+	struct buf response;
+	buf_init(&response);
+	refusal_write(&response, refusal);
+	metric_add(refusal->metric, 1);
+	log_debug(ROOM, "handshake refused", log_int("status", refusal->status), log_text("cause", refusal->message));
+	farewell_take(farewell, fd, buf_has_failed(&response) ? SLICE_NONE : buf_slice(&response));
+	buf_fini(&response);
+}
+
+static void refuse(struct greeting *greeting, const struct refusal *refusal)
+{
+	int fd = greeting->fd;
+	struct farewell *farewell = greeting->greeter->farewell;
+	connections_release(greeting->greeter->settings.connections, greeting->address);
+	forget(greeting);
+	answer(farewell, fd, refusal);
+}
+
+static void welcome(struct greeting *greeting, const struct head *head, const struct front *front)
+{
+	struct greeter *greeter = greeting->greeter;
+	struct slice all = buf_slice(&greeting->head);
+	struct handshake handshake = {
+		.fd = greeting->fd,
+		.address = greeting->address,
+		.front = front,
+		.names_protocol = head_lists(head, "Sec-WebSocket-Protocol", front->name),
+		.behind = {all.ptr + head->len, all.len - head->len},
+	};
+	head_get(head, "Sec-WebSocket-Key", &handshake.key, NULL);
+	/* The watcher has to be off the descriptor before another is put on it; the bytes have to outlive that. */
+	struct buf bytes = greeting->head;
+	buf_init(&greeting->head);
+	forget(greeting);
+	greeter->upgraded(greeter->context, &handshake);
+	buf_fini(&bytes);
+}
+
+static void judge_whole(struct greeting *greeting, const struct head *head)
+{
+	const struct greeter_settings *settings = &greeting->greeter->settings;
+	struct upgrade_policy policy = {
+		.origins = settings->origins,
+		.origin_count = settings->origin_count,
+		.draining = atomic_load(&settings->node->draining),
+		.retry_after_s = RETRY_AFTER_S,
+	};
+	const struct front *front = NULL;
+	struct refusal refusal;
+	if (upgrade_decide(head, &policy, &front, &refusal) == UPGRADE_GO)
+		welcome(greeting, head, front);
+	else
+		refuse(greeting, &refusal);
+}
+
+static void refuse_unreadable(struct greeting *greeting, enum head_status status, const char *why)
+{
+	struct refusal refusal = refusal_for_head(status, why);
+	refuse(greeting, &refusal);
+}
+
+/* A first line that fills the room is a target too long, else it is the fields. */
+static enum head_status too_long(const struct greeting *greeting)
+{
+	bool has_line = memchr(greeting->head.bytes, '\n', greeting->head.len) != NULL;
+	return has_line ? HEAD_TOO_MANY_FIELDS : HEAD_TARGET_TOO_LONG;
+}
+
+/* Whether the new bytes can change the judgement: reading the whole head again for every byte of a slow peer would cost
+ * the square of its length. */
+static bool is_worth_judging(const struct greeting *greeting)
+{
+	const struct buf *head = &greeting->head;
+	size_t fresh = head->len - greeting->judged_bytes;
+	return head->len <= EAGER_BYTES || fresh >= greeting->judged_bytes ||
+	       memchr(head->bytes + greeting->judged_bytes, '\n', fresh) != NULL;
+}
+
+/* False: the greeting is over. */
+static bool judge(struct greeting *greeting)
+{
+	size_t limit = greeting->greeter->settings.header_bytes_max;
+	if (!is_worth_judging(greeting) && greeting->head.len <= limit)
+		return true;
+	struct head head;
+	enum head_status status = head_read(buf_slice(&greeting->head), &head);
+	greeting->judged_bytes = greeting->head.len;
+	if (status == HEAD_PARTIAL && greeting->head.len <= limit)
+		return true;
+	if (status == HEAD_PARTIAL)
+		refuse_unreadable(greeting, too_long(greeting), NULL);
+	else if (status != HEAD_COMPLETE)
+		refuse_unreadable(greeting, status, head.why);
+	else if (head.len > limit)
+		refuse_unreadable(greeting, too_long(greeting), NULL);
+	else
+		judge_whole(greeting, &head);
+	return false;
+}
+
+/* Reads what is there. False: the greeting is over. */
+static bool hear(struct greeting *greeting)
+{
+	for (unsigned i = 0; i < READS_PER_TURN; i++) {
+		char bytes[READ_BYTES];
+		ssize_t got = recv(greeting->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return true;
+		if (got > 0)
+			buf_append(&greeting->head, bytes, (size_t)got);
+		if (got <= 0 || buf_has_failed(&greeting->head)) {
+			give_up(greeting);
+			return false;
+		}
+		if (!judge(greeting))
+			return false;
+	}
+	return true;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	struct greeting *greeting = poll->data;
+	if (status < 0)
+		give_up(greeting);
+	else
+		hear(greeting);
+}
+
+static void on_expired(struct deadline *deadline)
+{
+	struct greeting *greeting = LIST_ENTRY(deadline, struct greeting, deadline);
+	if (greeting->head.len == 0) {
+		metric_add(METRIC_REFUSED_TIMEOUT, 1);
+		give_up(greeting);
+		return;
+	}
+	struct refusal refusal = {
+		.status = 408,
+		.code = "request_timeout",
+		.message = "The request head did not come in time.",
+		.metric = METRIC_REFUSED_TIMEOUT,
+	};
+	refuse(greeting, &refusal);
+}
+
+static const struct refusal node_full = {
+	.status = 503,
+	.code = "node_full",
+	.message = "This node has as many connections as it may have; try another, or later.",
+	.metric = METRIC_REFUSED_FULL,
+	.retry_after_s = RETRY_AFTER_S,
+};
+static const struct refusal address_full = {
+	.status = 429,
+	.code = "too_many_connections",
+	.message = "This address has as many connections as it may have.",
+	.metric = METRIC_REFUSED_ADDRESS,
+	.retry_after_s = RETRY_AFTER_S,
+};
+
+static bool watch(struct greeting *greeting)
+{
+	if (uv_poll_init_socket(greeting->greeter->loop, &greeting->poll, greeting->fd) != 0)
+		return false;
+	greeting->is_watched = true;
+	greeting->poll.data = greeting;
+	return uv_poll_start(&greeting->poll, UV_READABLE, on_readable) == 0;
+}
+
+static void greet(struct greeter *greeter, int fd, struct address_key address)
+{
+	struct greeting *greeting = calloc(1, sizeof *greeting);
+	if (!greeting) {
+		connections_release(greeter->settings.connections, address);
+		close(fd);
+		return;
+	}
+	greeting->greeter = greeter;
+	greeting->fd = fd;
+	greeting->address = address;
+	buf_init(&greeting->head);
+	list_init(&greeting->deadline.link);
+	list_append(&greeter->greetings, &greeting->link);
+	metric_gauge_add(METRIC_HANDSHAKES, 1);
+	deadlines_start(&greeter->deadlines, &greeting->deadline);
+	/* The head has often come with the connection: then no watcher is needed. */
+	if (hear(greeting) && !watch(greeting))
+		give_up(greeting);
+}
+
+void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings, struct farewell *farewell,
+		  greeter_upgraded *upgraded, void *context)
+{
+	greeter->settings = *settings;
+	greeter->loop = loop;
+	greeter->farewell = farewell;
+	greeter->upgraded = upgraded;
+	greeter->context = context;
+	list_init(&greeter->greetings);
+	deadlines_init(&greeter->deadlines, loop, settings->timeout_ns, on_expired);
+}
+
+void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer)
+{
+	struct address_key address = address_key_of(peer);
+	switch (connections_admit(greeter->settings.connections, address)) {
+	case CONNECTIONS_ADMITTED:
+		greet(greeter, fd, address);
+		break;
+	case CONNECTIONS_NODE_FULL:
+		answer(greeter->farewell, fd, &node_full);
+		break;
+	case CONNECTIONS_ADDRESS_FULL:
+		answer(greeter->farewell, fd, &address_full);
+		break;
+	}
+}
+
+void greeter_close(struct greeter *greeter)
+{
+	LIST_FOREACH(&greeter->greetings, at, following)
+		give_up(LIST_ENTRY(at, struct greeting, link));
+	deadlines_close(&greeter->deadlines);
+}

@@ -1,0 +1,56 @@
+/* The greeter receives each accepted socket before the library sees it: it collects the request head within one total
+ * deadline, judges it (gateway/http) and hands good handshakes on; all others are answered and closed. What a stranger
+ * can cost is bounded: a small watcher, and memory only for bytes that he sent. Owned by one loop, touched on its
+ * thread. */
+#ifndef GATEWAY_WIRE_GREETER_H
+#define GATEWAY_WIRE_GREETER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "common/base/list.h"
+#include "common/base/slice.h"
+#include "gateway/limiter/connections.h"
+#include "gateway/metrics/node.h"
+#include "gateway/session/front.h"
+#include "gateway/wire/deadlines.h"
+#include "gateway/wire/farewell.h"
+
+/* A good handshake. The receiver owns the descriptor and the admission of the address; the slices live during the call. */
+struct handshake {
+	int fd;
+	struct address_key address;
+	const struct front *front;
+	struct slice key;     /* Sec-WebSocket-Key */
+	bool names_protocol;  /* the client offered the front's subprotocol, so the answer names it */
+	struct slice behind;  /* what came glued behind the head: the first frames */
+};
+typedef void greeter_upgraded(void *context, const struct handshake *handshake);
+
+struct greeter_settings {
+	const struct slice *origins;
+	size_t origin_count, header_bytes_max;
+	uint64_t timeout_ns;
+	const struct node *node;
+	struct connections *connections;
+};
+
+struct greeter {
+	struct greeter_settings settings;
+	uv_loop_t *loop;
+	struct farewell *farewell;
+	greeter_upgraded *upgraded;
+	void *context;
+	struct list greetings;
+	struct deadlines deadlines;
+};
+
+void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings, struct farewell *farewell,
+		  greeter_upgraded *upgraded, void *context);
+void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer); /* owns the descriptor from now on */
+void greeter_close(struct greeter *greeter); /* closes all; its memory is free to go after the loop ran once more */
+
+#endif

@@ -1,0 +1,236 @@
+#include "gateway/wire/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "common/base/clock.h"
+#include "gateway/wire/greeter.h"
+#include "gateway/wire/farewell.h"
+#include "gateway/wire/listener.h"
+#include "gateway/wire/websocket.h"
+
+/* A loop with nothing to do turns this often, so that others can see that it is not stuck. */
+#define IDLE_TURN_MS 500
+
+struct server {
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_prepare_t prepare; /* makes the turn: once an iteration, behind all that was read in the one before */
+	uv_timer_t due;
+	uv_idle_t again; /* runs while the next turn is due already, so that the loop does not sleep */
+	bool stirred;    /* something happened since the last turn */
+	bool is_stopping;
+
+	struct exchange *exchange;
+	server_turn *turn;
+	void *context;
+
+	struct listener *listeners;
+	size_t listener_count;
+	struct greeter greeter;
+	struct farewell farewell;
+	struct websockets websockets;
+};
+
+static void on_wake(uv_async_t *wake)
+{
+	((struct server *)wake->data)->stirred = true;
+}
+
+static void on_due(uv_timer_t *due)
+{
+	((struct server *)due->data)->stirred = true;
+}
+
+static void on_again(uv_idle_t *again)
+{
+	(void)again;
+}
+
+static void arm(struct server *server, uint64_t due_ns)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (due_ns <= now_ns) {
+		server->stirred = true;
+		uv_idle_start(&server->again, on_again);
+		return;
+	}
+	uv_idle_stop(&server->again);
+	uint64_t wait_ms = (due_ns - now_ns - 1) / NS_PER_MS + 1;
+	uv_update_time(&server->loop);
+	uv_timer_start(&server->due, on_due, wait_ms < IDLE_TURN_MS ? wait_ms : IDLE_TURN_MS, 0);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct server *server = prepare->data;
+	if (!server->stirred || server->is_stopping)
+		return;
+	server->stirred = false;
+	server->turn(server->context);
+	if (!server->is_stopping)
+		arm(server, exchange_end_turn(server->exchange));
+}
+
+static void on_accepted(void *context, int fd, const struct sockaddr *peer)
+{
+	struct server *server = context;
+	greeter_accept(&server->greeter, fd, peer);
+}
+
+static void on_upgraded(void *context, const struct handshake *handshake)
+{
+	struct server *server = context;
+	websockets_adopt(&server->websockets, handshake);
+}
+
+static enum err open_listeners(struct server *server, const struct server_settings *settings, char why[256])
+{
+	server->listeners = calloc(settings->listen_count ? settings->listen_count : 1, sizeof *server->listeners);
+	if (!server->listeners) {
+		snprintf(why, 256, "%s", err_name(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < settings->listen_count; i++) {
+		enum err error = listener_open(&server->listeners[i], &server->loop, settings->listen[i],
+					       settings->joins_listeners, on_accepted, server, why);
+		if (error != OK)
+			return error;
+		server->listener_count++;
+	}
+	return OK;
+}
+
+static void open_handles(struct server *server)
+{
+	uv_async_init(&server->loop, &server->wake, on_wake);
+	uv_prepare_init(&server->loop, &server->prepare);
+	uv_timer_init(&server->loop, &server->due);
+	uv_idle_init(&server->loop, &server->again);
+	server->wake.data = server->prepare.data = server->due.data = server->again.data = server;
+	uv_prepare_start(&server->prepare, on_prepare);
+	server->stirred = true;
+}
+
+static void open_greeter(struct server *server, const struct server_settings *settings)
+{
+	struct greeter_settings greeter = {
+		.origins = settings->origins,
+		.origin_count = settings->origin_count,
+		.header_bytes_max = settings->header_bytes_max,
+		.timeout_ns = settings->handshake_timeout_ns,
+		.node = settings->node,
+		.connections = settings->connections,
+	};
+	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, server);
+}
+
+static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
+{
+	struct websockets_settings websockets = {
+		.exchange = server->exchange,
+		.connections = settings->connections,
+		.farewell = &server->farewell,
+		.message_bytes_max = settings->message_bytes_max,
+		.close_timeout_ns = settings->close_timeout_ns,
+		.stirred = &server->stirred,
+	};
+	enum err error = websockets_open(&server->websockets, &server->loop, &websockets);
+	if (error != OK)
+		snprintf(why, 256, "libwebsockets cannot start: is its libuv plug-in installed (libwebsockets-evlib-uv)?");
+	return error;
+}
+
+/* Closes all, lets the loop run until nothing is left on it, and frees. */
+static void close_all(struct server *server, bool has_websockets)
+{
+	server_stop_listening(server);
+	greeter_close(&server->greeter);
+	if (has_websockets)
+		websockets_close_begin(&server->websockets);
+	farewell_close(&server->farewell);
+	uv_close((uv_handle_t *)&server->wake, NULL);
+	uv_close((uv_handle_t *)&server->prepare, NULL);
+	uv_close((uv_handle_t *)&server->due, NULL);
+	uv_close((uv_handle_t *)&server->again, NULL);
+	uv_run(&server->loop, UV_RUN_DEFAULT);
+	if (has_websockets)
+		websockets_close_end(&server->websockets);
+}
+
+enum err server_new(const struct server_settings *settings, struct exchange *exchange, server_turn *turn, void *context,
+		    struct server **ret_server, char ret_why[256])
+{
+	struct server *server = calloc(1, sizeof *server);
+	if (!server || uv_loop_init(&server->loop) != 0) {
+		snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
+		free(server);
+		return ERR_NOMEM;
+	}
+	server->exchange = exchange;
+	server->turn = turn;
+	server->context = context;
+	open_handles(server);
+	farewell_init(&server->farewell, &server->loop);
+	open_greeter(server, settings);
+	enum err error = open_websockets(server, settings, ret_why);
+	bool has_websockets = error == OK;
+	if (error == OK)
+		error = open_listeners(server, settings, ret_why);
+	if (error != OK) {
+		server->is_stopping = true;
+		close_all(server, has_websockets);
+		server_free(server);
+		return error;
+	}
+	*ret_server = server;
+	return OK;
+}
+
+uint16_t server_port(const struct server *server, size_t listen_index)
+{
+	return listen_index < server->listener_count ? server->listeners[listen_index].port : 0;
+}
+
+void server_run(struct server *server)
+{
+	uv_run(&server->loop, UV_RUN_DEFAULT);
+	close_all(server, true);
+}
+
+void server_close(struct server *server)
+{
+	server->is_stopping = true;
+	close_all(server, true);
+}
+
+void server_stop_listening(struct server *server)
+{
+	for (size_t i = 0; i < server->listener_count; i++) {
+		if (!server->is_stopping)
+			listener_drain(&server->listeners[i]);
+		listener_close(&server->listeners[i]);
+	}
+}
+
+void server_stop(struct server *server)
+{
+	server->is_stopping = true;
+	uv_stop(&server->loop);
+}
+
+void server_wake(struct server *server)
+{
+	uv_async_send(&server->wake);
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	uv_loop_close(&server->loop);
+	free(server->listeners);
+	free(server);
+}
