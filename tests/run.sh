@@ -54,7 +54,7 @@ run_ctest() { # build folder, ctest arguments...
 		wrapper=(setarch -R)
 	fi
 	"${wrapper[@]}" ctest --test-dir "$1" --output-on-failure --no-tests=ignore "${@:2}" 2>&1 | tee "$log" || true
-	read -r lost total < <(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests failed out of ([0-9]+)$/\1 \2/p' "$log") || return 0
+	read -r lost total < <(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$log") || return 0
 	ignored=$(grep -cE '\*\*\*Skipped|\(Skipped\)$' "$log" || true)
 	ignored=$((ignored / 2)) # each is named where it ran and in the list at the end
 	passed=$((passed + total - lost - ignored))
