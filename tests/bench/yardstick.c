@@ -66,12 +66,12 @@ static void accept_clients(struct yardstick *yardstick)
 	}
 }
 
-static void send_text(struct fanout *fanout, struct client *client, const char *text)
+static void send_text(struct fanout *fanout, struct client *client, struct slice text)
 {
 	char frame[NET_HEADER_MAX + 128];
-	size_t len = strlen(text), header_len = net_frame_header(frame, NET_OP_TEXT, false, len);
-	memcpy(frame + header_len, text, len);
-	client_send(fanout, client, frame, header_len + len);
+	size_t header_len = net_frame_header(frame, NET_OP_TEXT, false, text.len);
+	memcpy(frame + header_len, text.ptr, text.len);
+	client_send(fanout, client, frame, header_len + text.len);
 }
 
 static void upgrade(struct fanout *fanout, struct client *client)
@@ -102,7 +102,7 @@ static void subscribe(struct fanout *fanout, struct client *client, char *bytes,
 		session.len = quote ? (size_t)(quote - session.ptr) : 0;
 	}
 	fanout_join(fanout, client, session);
-	send_text(fanout, client, "{\"id\":1,\"ok\":{\"sub\":\"0123456789abcdef\"}}");
+	send_text(fanout, client, SLICE_LITERAL("{\"id\":1,\"ok\":{\"sub\":\"0123456789abcdef\"}}"));
 }
 
 static void read_client(struct fanout *fanout, struct client *client)
