@@ -125,7 +125,7 @@ static bool can_overlap(struct slice channel, struct slice served)
 
 static enum err check_served(const struct text_list *channels, struct filter_patterns served, struct filter_error *ret_error)
 {
-	char where[96], names[128] = "";
+	char where[96], names[100] = "";
 	for (size_t i = 0; i < channels->count && served.count; i++) {
 		struct slice channel = channels->items[i];
 		size_t at = 0, len = 0;
