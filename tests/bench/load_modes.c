@@ -68,7 +68,7 @@ static void print_result(const struct load *load, struct reading from, struct re
 	double events = (double)(to.published - from.published), cpu = (double)(to.cpu_ns - from.cpu_ns);
 	printf("{\"seconds\":%.6f,\"eventsPerSecond\":%.1f,\"deliveriesPerSecond\":%.1f,\"lost\":%" PRIu64
 	       ",\"broken\":%" PRIu64 ",\"cpuSeconds\":%.6f,\"cpuMicrosPerEvent\":%.4f,\"p50Micros\":%.2f,"
-	                              "\"p99Micros\":%.2f,\"p999Micros\":%.2f}\n",
+	       "\"p99Micros\":%.2f,\"p999Micros\":%.2f}\n",
 	       seconds, events / seconds, (double)(to.deliveries - from.deliveries) / seconds, lost,
 	       load->clients.broken, cpu / NS_PER_S, events > 0 ? cpu / NS_PER_US / events : 0,
 	       (double)histogram_quantile(latency, 0.5) / NS_PER_US,
