@@ -53,8 +53,8 @@ static int open_socket(const struct addrinfo *info, bool shares)
 	return -1;
 }
 
-/* A sharing socket would join the port of another process of the same user without a word: one that does not share finds
- * out whether anybody has it. */
+/* A sharing socket would join the port of another process of the same user without a word: one that does not share
+ * finds out whether anybody has it. */
 static bool is_free(const struct addrinfo *info)
 {
 	int fd = open_socket(info, false);
@@ -80,7 +80,7 @@ static int listen_on(const struct addrinfo *info, bool joins)
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
 	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
 		return 0;
@@ -105,18 +105,21 @@ static int resolve(const struct host_port *parts, const char *host, struct addri
 	return getaddrinfo(*host ? host : NULL, parts->port, &hints, ret_found);
 }
 
-enum err address_listen(struct slice address, bool joins, int *ret_fd, uint16_t *ret_port, char ret_why[ADDRESS_WHY_MAX])
+enum err address_listen(struct slice address, bool joins, int *ret_fd, uint16_t *ret_port,
+			char ret_why[ADDRESS_WHY_MAX])
 {
 	int shown = address.len < 128 ? (int)address.len : 128;
 	struct host_port parts;
 	if (!split(address, &parts)) {
-		snprintf(ret_why, ADDRESS_WHY_MAX, "cannot listen on %.*s: not host:port or [v6]:port", shown, address.ptr);
+		snprintf(ret_why, ADDRESS_WHY_MAX, "cannot listen on %.*s: not host:port or [v6]:port", shown,
+			 address.ptr);
 		return ERR_IO;
 	}
 	struct addrinfo *found;
 	int failed = resolve(&parts, parts.host, &found);
 	if (failed) {
-		snprintf(ret_why, ADDRESS_WHY_MAX, "cannot listen on %.*s: %s", shown, address.ptr, gai_strerror(failed));
+		snprintf(ret_why, ADDRESS_WHY_MAX, "cannot listen on %.*s: %s", shown, address.ptr,
+			 gai_strerror(failed));
 		return ERR_IO;
 	}
 	int fd = listen_on_first(found, joins);

@@ -29,7 +29,8 @@ static void on_timer(uv_timer_t *timer)
 	arm(deadlines);
 }
 
-void deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, uint64_t timeout_ns, void (*expired)(struct deadline *))
+void deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, uint64_t timeout_ns,
+		    void (*expired)(struct deadline *))
 {
 	list_init(&deadlines->waiting);
 	deadlines->timeout_ns = timeout_ns;

@@ -20,10 +20,11 @@ struct deadlines {
 	void (*expired)(struct deadline *deadline); /* it is off the list already */
 };
 
-void deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, uint64_t timeout_ns, void (*expired)(struct deadline *));
+void deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, uint64_t timeout_ns,
+		    void (*expired)(struct deadline *));
 void deadlines_close(struct deadlines *deadlines); /* its memory is free to go after the loop ran once more */
 
 void deadlines_start(struct deadlines *deadlines, struct deadline *deadline); /* from now; again: anew */
-void deadline_stop(struct deadline *deadline);                               /* harmless when it does not run */
+void deadline_stop(struct deadline *deadline);                                /* harmless when it does not run */
 
 #endif

@@ -104,6 +104,7 @@ void farewell_take(struct farewell *farewell, int fd, struct slice words)
 	if (words.len)
 		(void)!send(fd, words.ptr, words.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
-	if (!discard(fd, &discarded_bytes) || farewell->count >= FAREWELL_SOCKETS_MAX || !watch(farewell, fd, discarded_bytes))
+	if (!discard(fd, &discarded_bytes) || farewell->count >= FAREWELL_SOCKETS_MAX ||
+	    !watch(farewell, fd, discarded_bytes))
 		close(fd);
 }

@@ -13,8 +13,8 @@
 
 #define ROOM "wire"
 #define READ_BYTES 4096
-#define READS_PER_TURN 16   /* of one socket */
-#define EAGER_BYTES 1024    /* up to here every byte is judged at once, above it every line */
+#define READS_PER_TURN 16 /* of one socket */
+#define EAGER_BYTES 1024  /* up to here every byte is judged at once, above it every line */
 #define RETRY_AFTER_S 2
 
 struct greeting {
@@ -249,8 +249,8 @@ static void greet(struct greeter *greeter, int fd, struct address_key address)
 		give_up(greeting);
 }
 
-void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings, struct farewell *farewell,
-		  greeter_upgraded *upgraded, void *context)
+void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
+		  struct farewell *farewell, greeter_upgraded *upgraded, void *context)
 {
 	greeter->settings = *settings;
 	greeter->loop = loop;

@@ -19,14 +19,15 @@
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
 
-/* A good handshake. The receiver owns the descriptor and the admission of the address; the slices live during the call. */
+/* A good handshake. The receiver owns the descriptor and the admission of the address; the slices live during the
+ * call. */
 struct handshake {
 	int fd;
 	struct address_key address;
 	const struct front *front;
-	struct slice key;     /* Sec-WebSocket-Key */
-	bool names_protocol;  /* the client offered the front's subprotocol, so the answer names it */
-	struct slice behind;  /* what came glued behind the head: the first frames */
+	struct slice key;    /* Sec-WebSocket-Key */
+	bool names_protocol; /* the client offered the front's subprotocol, so the answer names it */
+	struct slice behind; /* what came glued behind the head: the first frames */
 };
 typedef void greeter_upgraded(void *context, const struct handshake *handshake);
 
@@ -48,8 +49,8 @@ struct greeter {
 	struct deadlines deadlines;
 };
 
-void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings, struct farewell *farewell,
-		  greeter_upgraded *upgraded, void *context);
+void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
+		  struct farewell *farewell, greeter_upgraded *upgraded, void *context);
 void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer); /* owns the descriptor from now on */
 void greeter_close(struct greeter *greeter); /* closes all; its memory is free to go after the loop ran once more */
 

@@ -27,7 +27,10 @@ struct lws_context *library_open(uv_loop_t *loop, lws_callback_function *callbac
 	static const lws_retry_bo_t no_keepalive;
 	void *loops[] = {loop};
 	const struct lws_protocols protocols[] = {
-		{.name = "tracegate", .callback = callback, .rx_buffer_size = RECEIVE_BYTES, .tx_packet_size = SEND_BYTES},
+		{.name = "tracegate",
+		 .callback = callback,
+		 .rx_buffer_size = RECEIVE_BYTES,
+		 .tx_packet_size = SEND_BYTES},
 		{0},
 	};
 	struct lws_context_creation_info info = {

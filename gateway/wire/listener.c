@@ -20,8 +20,8 @@
 #define TURNED_AWAY_PER_TURN 16 /* for want of descriptors; then the listener rests */
 #define REST_MS 50
 #define WARN_EVERY_MS 5000
-#define SPARED_DESCRIPTORS 32   /* for Redis, the admin port, files; at most an eighth of the limit */
-#define PEER_LOST_MS 30000      /* unacknowledged for so long: the peer is gone (tcp(7), TCP_USER_TIMEOUT) */
+#define SPARED_DESCRIPTORS 32 /* for Redis, the admin port, files; at most an eighth of the limit */
+#define PEER_LOST_MS 30000    /* unacknowledged for so long: the peer is gone (tcp(7), TCP_USER_TIMEOUT) */
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 3
@@ -136,8 +136,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		rest(listener, turned_away);
 }
 
-enum err listener_open(struct listener *listener, uv_loop_t *loop, struct slice address, bool joins, listener_accepted *accepted,
-		       void *context, char ret_why[256])
+enum err listener_open(struct listener *listener, uv_loop_t *loop, struct slice address, bool joins,
+		       listener_accepted *accepted, void *context, char ret_why[256])
 {
 	int fd;
 	enum err error = address_listen(address, joins, &fd, &listener->port, ret_why);

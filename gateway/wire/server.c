@@ -139,7 +139,8 @@ static enum err open_websockets(struct server *server, const struct server_setti
 	};
 	enum err error = websockets_open(&server->websockets, &server->loop, &websockets);
 	if (error != OK)
-		snprintf(why, 256, "libwebsockets cannot start: is its libuv plug-in installed (libwebsockets-evlib-uv)?");
+		snprintf(why, 256,
+			 "libwebsockets cannot start: is its libuv plug-in installed (libwebsockets-evlib-uv)?");
 	return error;
 }
 

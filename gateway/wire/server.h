@@ -25,23 +25,25 @@ struct server_settings {
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;
 	uint64_t handshake_timeout_ns, close_timeout_ns;
-	const struct node *node;          /* draining is read from it */
-	struct connections *connections;  /* shared by all workers */
+	const struct node *node;         /* draining is read from it */
+	struct connections *connections; /* shared by all workers */
 };
 
 /* Called on the server's thread once a turn, before exchange_end_turn(): take the mailbox here. */
 typedef void server_turn(void *context);
 
-/* Opens the listening sockets. ERR_IO and a text in ret_why (address in use, cannot resolve, ...) that names the address.
- * For port 0, the port that the first server got is written back by server_port() and given to the others in listen. */
+/* Opens the listening sockets. ERR_IO and a text in ret_why (address in use, cannot resolve, ...) that names the
+ * address. For port 0, the port that the first server got is written back by server_port() and given to the others in
+ * listen. */
 enum err server_new(const struct server_settings *settings, struct exchange *exchange, server_turn *turn, void *context,
 		    struct server **ret_server, char ret_why[256]) MUST_USE;
 uint16_t server_port(const struct server *server, size_t listen_index);
-void server_run(struct server *server);              /* until server_stop() */
-void server_stop_listening(struct server *server);   /* takes what is queued, then closes the listening sockets */
-void server_stop(struct server *server);             /* closes what is left and lets server_run() return; from turn() or a callback */
-void server_wake(struct server *server);             /* any thread: a turn comes soon; many calls may be one turn */
-void server_close(struct server *server);            /* instead of server_run(), of a server that never ran */
-void server_free(struct server *server);             /* after server_run() returned, or server_close() */
+void server_run(struct server *server);            /* until server_stop() */
+void server_stop_listening(struct server *server); /* takes what is queued, then closes the listening sockets */
+/* Closes what is left and lets server_run() return; from turn() or a callback. */
+void server_stop(struct server *server);
+void server_wake(struct server *server);  /* any thread: a turn comes soon; many calls may be one turn */
+void server_close(struct server *server); /* instead of server_run(), of a server that never ran */
+void server_free(struct server *server);  /* after server_run() returned, or server_close() */
 
 #endif

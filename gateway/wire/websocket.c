@@ -96,8 +96,8 @@ static int on_receive(struct websocket *websocket, struct slice piece)
 	return buf_has_failed(&websocket->message) ? fail(websocket, CLOSE_INTERNAL) : 0;
 }
 
-/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), and has put 1002 in place of a code
- * that nobody may send. Any other is echoed. */
+/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), and has put 1002 in place of a
+ * code that nobody may send. Any other is echoed. */
 static int on_peer_close(struct websocket *websocket, struct slice payload)
 {
 	*websocket->owner->stirred = true;
@@ -128,9 +128,9 @@ static int on_writable(struct websocket *websocket)
 	return 0;
 }
 
-/* Why the library is about to end a connection that nobody closed: the close reason that it noted, else whether the peer
- * went by itself. What is left are violations for which it notes nothing: lengths with the top bit set, long control
- * frames, a close reason that is not UTF-8. */
+/* Why the library is about to end a connection that nobody closed: the close reason that it noted, else whether the
+ * peer went by itself. What is left are violations for which it notes nothing: lengths with the top bit set, long
+ * control frames, a close reason that is not UTF-8. */
 static enum close_cause cause_of_end(const struct websocket *websocket)
 {
 	if (websocket->owner->is_stopping)
@@ -249,8 +249,9 @@ enum err websockets_open(struct websockets *websockets, uv_loop_t *loop, const s
 	return OK;
 }
 
-/* The head as the library gets it. It was judged already; written anew it holds nothing that the library's parser, which
- * has limits and leniencies of its own, could take differently. Extensions are not passed on, so none is negotiated. */
+/* The head as the library gets it. It was judged already; written anew it holds nothing that the library's parser,
+ * which has limits and leniencies of its own, could take differently. Extensions are not passed on, so none is
+ * negotiated. */
 static void write_head(struct buf *out, struct slice key)
 {
 	buf_append_text(out, "GET / HTTP/1.1\r\nHost: tracegate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -1,11 +1,11 @@
-/* The WebSocket connections of one server: each is adopted by libwebsockets after the greeter accepted it, is the port of
- * one session, and lives until the library has closed its descriptor. This is the only place that knows the library's
- * callbacks. Touched only by the server's thread.
+/* The WebSocket connections of one server: each is adopted by libwebsockets after the greeter accepted it, is the port
+ * of one session, and lives until the library has closed its descriptor. This is the only place that knows the
+ * library's callbacks. Touched only by the server's thread.
  *
- * The library parses what comes and answers pings. What goes out is written here: straight to the socket while nothing is
- * buffered, else behind the library's buffer, so frames never interleave. While something is buffered nothing is read
- * from that peer: what it could ask for could not be answered, and its close would cut the frame under way.
- * Close frames are ours too, because the library has no code for some violations, and no patience of a chosen length. */
+ * The library parses what comes and answers pings. What goes out is written here: straight to the socket while nothing
+ * is buffered, else behind the library's buffer, so frames never interleave. While something is buffered nothing is
+ * read from that peer: what it could ask for could not be answered, and its close would cut the frame under way. Close
+ * frames are ours too, because the library has no code for some violations, and no patience of a chosen length. */
 #ifndef GATEWAY_WIRE_WEBSOCKET_H
 #define GATEWAY_WIRE_WEBSOCKET_H
 
@@ -29,8 +29,8 @@ struct websockets {
 	struct exchange *exchange;
 	struct connections *connections;
 	struct farewell *farewell;
-	struct deadlines closings;   /* close frames that wait for their answer */
-	struct websocket *adopting;  /* between the adoption and the library's first callback for it */
+	struct deadlines closings;  /* close frames that wait for their answer */
+	struct websocket *adopting; /* between the adoption and the library's first callback for it */
 	size_t message_bytes_max;
 	bool is_stopping;
 	bool *stirred; /* set whenever a session may have something to do: a turn is due */
@@ -46,7 +46,8 @@ struct websockets_settings {
 };
 
 /* ERR_UNSUPPORTED: the library could not start (its libuv plug-in is missing). */
-enum err websockets_open(struct websockets *websockets, uv_loop_t *loop, const struct websockets_settings *settings) MUST_USE;
+enum err websockets_open(struct websockets *websockets, uv_loop_t *loop,
+			 const struct websockets_settings *settings) MUST_USE;
 /* Takes over the descriptor and the admission, answers 101, opens the session and takes the frames behind the head. */
 void websockets_adopt(struct websockets *websockets, const struct handshake *handshake);
 /* Two steps as in library.h; begin closes all connections and their sessions with CLOSE_SHUTDOWN. */

@@ -1,5 +1,5 @@
-/* One WebSocket connection, for the files of websocket.h only. Owned by the library's connection (its user pointer), freed
- * when that is destroyed; the session goes before. */
+/* One WebSocket connection, for the files of websocket.h only. Owned by the library's connection (its user pointer),
+ * freed when that is destroyed; the session goes before. */
 #ifndef GATEWAY_WIRE_WEBSOCKET_INSIDE_H
 #define GATEWAY_WIRE_WEBSOCKET_INSIDE_H
 
@@ -18,8 +18,8 @@ struct websocket {
 	struct session *session; /* NULL before the upgrade and after the end */
 	const struct front *front;
 	struct deadline closing;
-	struct buf message;      /* the pieces of a message that is not complete; empty else, and then without memory */
-	size_t empty_pieces;     /* fragments of that message that held nothing: each counts as a byte against the limit */
+	struct buf message;  /* the pieces of a message that is not complete; empty else, and then without memory */
+	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */
 	int fd;
 	struct address_key address;
 	bool names_protocol;

@@ -13,7 +13,8 @@ static struct websocket *websocket_of(const struct port *port)
 void websocket_kill(struct websocket *websocket)
 {
 	websocket->is_dead = true;
-	/* Not the synchronous kind, which first waits for what is buffered (libwebsockets 4.1, lib/core-net/close.c). */
+	/* Not the synchronous kind, which first waits for what is buffered (libwebsockets 4.1, lib/core-net/
+	 * close.c). */
 	lws_set_timeout(websocket->wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
 	lws_cancel_service(lws_get_context(websocket->wsi));
 }
@@ -24,7 +25,8 @@ static bool is_clear(const struct port *port)
 	return !websocket->is_closing && !websocket->is_dead && !lws_partial_buffered(websocket->wsi);
 }
 
-/* Gives the rest to the library, which sends it before anything else of its own and then says that it can be written. */
+/* Gives the rest to the library, which sends it before anything else of its own and then says that it can be
+ * written. */
 static enum port_result buffer(struct websocket *websocket, struct slice rest)
 {
 	unsigned char *bytes = (unsigned char *)(uintptr_t)rest.ptr; /* only read, for LWS_WRITE_RAW */
@@ -65,7 +67,8 @@ void websocket_send_close(struct websocket *websocket, struct slice frame)
 	if (websocket->is_closing || websocket->is_dead)
 		return;
 	websocket->is_closing = true;
-	enum port_result result = lws_partial_buffered(websocket->wsi) ? buffer(websocket, frame) : write_now(websocket, frame);
+	enum port_result result =
+		lws_partial_buffered(websocket->wsi) ? buffer(websocket, frame) : write_now(websocket, frame);
 	if (result != PORT_DEAD)
 		deadlines_start(&websocket->owner->closings, &websocket->closing);
 }
