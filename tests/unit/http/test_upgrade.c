@@ -1,0 +1,325 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec/json.h"
+#include "gateway/http/upgrade.h"
+
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define HOST "Host: gateway.example.com\r\n"
+#define ASKS "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define GOOD HOST ASKS VERSION KEY
+
+static struct head head;
+static struct refusal refusal;
+static const struct upgrade_policy same_origin_only = {.retry_after_s = 5};
+
+/* The status of the answer, 101 when the handshake goes on. */
+static unsigned decide_with(const struct upgrade_policy *policy, const char *request_line, const char *fields)
+{
+	static char text[32768];
+	const struct front *front = NULL;
+	snprintf(text, sizeof text, "%s\r\n%s\r\n", request_line, fields);
+	ck_assert_int_eq(head_read(slice_of(text), &head), HEAD_COMPLETE);
+	refusal = (struct refusal){0};
+	if (upgrade_decide(&head, policy, &front, &refusal) == UPGRADE_REFUSE) {
+		ck_assert_ptr_nonnull(refusal.code);
+		ck_assert_ptr_nonnull(refusal.message);
+		return refusal.status;
+	}
+	ck_assert_ptr_eq(front, &front_json);
+	return 101;
+}
+
+static unsigned decide(const char *request_line, const char *fields)
+{
+	return decide_with(&same_origin_only, request_line, fields);
+}
+
+struct example {
+	const char *request_line, *fields;
+	unsigned status;
+};
+
+#define STREAM "GET /v1/stream HTTP/1.1"
+
+static const struct example examples[] = {
+	{STREAM, GOOD, 101},
+	{"GET /ws HTTP/1.1", GOOD, 101},
+	{"GET /v1/stream?access_token=x HTTP/1.1", GOOD, 101},
+	/* paths and methods */
+	{"GET / HTTP/1.1", GOOD, 404},
+	{"GET /v1/stream/ HTTP/1.1", GOOD, 404},
+	{"GET /v1/strea%6d HTTP/1.1", GOOD, 404},
+	{"GET //v1/stream HTTP/1.1", GOOD, 404},
+	{"GET /v1/../v1/stream HTTP/1.1", GOOD, 404},
+	{"GET /V1/stream HTTP/1.1", GOOD, 404},
+	{"POST /nothing HTTP/1.1", GOOD, 404},
+	{"POST /v1/stream HTTP/1.1", GOOD, 405},
+	{"HEAD /ws HTTP/1.1", GOOD, 405},
+	{"OPTIONS /ws HTTP/1.1", GOOD, 405},
+	{"get /ws HTTP/1.1", GOOD, 405},
+	/* bodies */
+	{STREAM, GOOD "Content-Length: 0\r\n", 101},
+	{STREAM, GOOD "Content-Length: 5\r\n", 400},
+	{STREAM, GOOD "Content-Length: 0\r\nContent-Length: 0\r\n", 400},
+	{STREAM, GOOD "Content-Length: 00x\r\n", 400},
+	{STREAM, GOOD "Transfer-Encoding: chunked\r\n", 400},
+	{STREAM, GOOD "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", 400},
+	/* version and upgrade */
+	{"GET /v1/stream HTTP/1.0", GOOD, 426},
+	{STREAM, HOST ASKS KEY, 426},
+	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 8\r\n", 426},
+	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 12\r\n", 426},
+	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13a\r\n", 426},
+	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13, 8\r\n", 426},
+	{STREAM, HOST ASKS KEY VERSION VERSION, 426},
+	{STREAM, HOST VERSION KEY "Connection: Upgrade\r\n", 426},
+	{STREAM, HOST VERSION KEY "Upgrade: websocket\r\n", 426},
+	{STREAM, HOST VERSION KEY "Upgrade: h2c\r\nConnection: Upgrade\r\n", 426},
+	{STREAM, HOST VERSION KEY "Upgrade: websocket\r\nConnection: close\r\n", 426},
+	{STREAM, HOST VERSION KEY "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, UPGRADE\r\n", 101},
+	{STREAM, HOST, 426},
+	/* keys */
+	{STREAM, HOST ASKS VERSION, 400},
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: abc\r\n", 400},
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key:\r\n", 400},
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n", 400},
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n", 400},
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n", 400}, /* unused bits are not zero */
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n", 400}, /* 18 bytes */
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQA=\r\n", 400}, /* 17 bytes */
+	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", 400},
+	{STREAM, GOOD KEY, 400},
+	/* hosts */
+	{STREAM, ASKS VERSION KEY, 400},
+	{STREAM, GOOD HOST, 400},
+	{STREAM, ASKS VERSION KEY "Host:\r\n", 400},
+	{STREAM, ASKS VERSION KEY "Host: a/b\r\n", 400},
+	{STREAM, ASKS VERSION KEY "Host: a, b\r\n", 400},
+	{STREAM, ASKS VERSION KEY "Host: [::1]:8080\r\n", 101},
+	/* extensions are the library's to negotiate; nonsense is ignored */
+	{STREAM, GOOD "Sec-WebSocket-Extensions: ,;constructor=;;\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Extensions:\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=\"10\"\r\n", 101},
+	/* subprotocols */
+	{STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: other, tracegate.v1.json\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, tracegate.v1.json\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: ,\r\n", 101},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: other\r\n", 400},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, other\r\n", 400},
+	{STREAM, GOOD "Sec-WebSocket-Protocol: TRACEGATE.v1.json\r\n", 400},
+};
+
+START_TEST(judges_handshakes)
+{
+	const struct example *example = &examples[_i];
+	unsigned status = decide(example->request_line, example->fields);
+	ck_assert_msg(status == example->status, "%u instead of %u (%s) for %s\n%s", status, example->status,
+		      refusal.message ? refusal.message : "", example->request_line, example->fields);
+}
+END_TEST
+
+START_TEST(ignores_two_hundred_extension_offers)
+{
+	static char fields[16384] = GOOD "Sec-WebSocket-Extensions: x";
+	for (size_t i = 0; i < 200; i++)
+		strcat(fields, ", permessage-deflate; client_max_window_bits");
+	strcat(fields, "\r\n");
+	ck_assert_uint_eq(decide(STREAM, fields), 101);
+}
+END_TEST
+
+struct origin_example {
+	const char *origin_fields;
+	unsigned status;
+};
+
+#define ORIGIN(text) "Origin: " text "\r\n"
+
+static const struct origin_example listed[] = {
+	{"", 101},
+	{ORIGIN("https://app.example.com"), 101},
+	{ORIGIN("http://localhost:3000"), 101},
+	{ORIGIN("http://app.example.com"), 403},
+	{ORIGIN("https://app.example.com:443"), 403},
+	{ORIGIN("https://app.example.com:8443"), 403},
+	{ORIGIN("https://app.example.com.evil.io"), 403},
+	{ORIGIN("https://evilapp.example.com"), 403},
+	{ORIGIN("https://APP.example.com"), 403},
+	{ORIGIN("https://app.example.com/"), 403},
+	{ORIGIN("https://app.example.com."), 403},
+	{ORIGIN("https://app.example.co"), 403},
+	{ORIGIN("https://gateway.example.com"), 403}, /* with a list the own origin has to be on it */
+	{ORIGIN("null"), 403},
+	{ORIGIN(""), 403},
+	{ORIGIN("https://app.example.com") ORIGIN("https://app.example.com"), 403},
+	{ORIGIN("https://app.example.com, https://evil.io"), 403},
+	{ORIGIN("http://localhost"), 403},
+};
+
+START_TEST(allows_listed_origins_exactly)
+{
+	static const struct slice origins[] = {SLICE_LITERAL("https://app.example.com"), SLICE_LITERAL("http://localhost:3000"),
+					       SLICE_LITERAL("null")};
+	const struct upgrade_policy policy = {.origins = origins, .origin_count = 3};
+	char fields[1024];
+	snprintf(fields, sizeof fields, GOOD "%s", listed[_i].origin_fields);
+	ck_assert_msg(decide_with(&policy, STREAM, fields) == listed[_i].status, "%s", listed[_i].origin_fields);
+}
+END_TEST
+
+START_TEST(a_star_allows_any_origin)
+{
+	static const struct slice origins[] = {SLICE_LITERAL("https://x"), SLICE_LITERAL("*")};
+	const struct upgrade_policy policy = {.origins = origins, .origin_count = 2};
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("https://evil.io")), 101);
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("null")), 101);
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("")), 101);
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("https://a") ORIGIN("https://b")), 101);
+}
+END_TEST
+
+static const struct {
+	const char *host, *origin;
+	unsigned status;
+} same_origin[] = {
+	{"gw.example.com", "https://gw.example.com", 101},
+	{"gw.example.com", "http://gw.example.com", 101},
+	{"gw.example.com", "https://GW.example.com", 101},
+	{"gw.example.com:443", "https://gw.example.com", 101},
+	{"gw.example.com:80", "http://gw.example.com", 101},
+	{"gw.example.com", "http://gw.example.com:80", 101},
+	{"gw.example.com:8080", "http://gw.example.com:8080", 101},
+	{"[::1]:8080", "http://[::1]:8080", 101},
+	{"[::80]", "http://[::80]", 101},
+	{"gw.example.com:80", "https://gw.example.com", 403},
+	{"gw.example.com:8080", "http://gw.example.com", 403},
+	{"gw.example.com", "http://gw.example.com:8080", 403},
+	{"gw.example.com", "https://gw.example.com.evil.io", 403},
+	{"gw.example.com", "https://evil.io", 403},
+	{"gw.example.com", "https://gw.example.com/", 403},
+	{"gw.example.com", "https://gw.example.com.", 403},
+	{"gw.example.com", "file://gw.example.com", 403},
+	{"gw.example.com", "gw.example.com", 403},
+	{"gw.example.com", "https://", 403},
+	{"gw.example.com", "null", 403},
+	{"gw.example.com", "", 403},
+	{"null", "null", 403},
+};
+
+START_TEST(without_a_list_only_the_own_origin_is_allowed)
+{
+	char fields[1024];
+	snprintf(fields, sizeof fields, "Host: %s\r\nOrigin: %s\r\n" ASKS VERSION KEY, same_origin[_i].host, same_origin[_i].origin);
+	ck_assert_msg(decide(STREAM, fields) == same_origin[_i].status, "%s", fields);
+}
+END_TEST
+
+START_TEST(refuses_while_draining_and_says_when_to_come_again)
+{
+	const struct upgrade_policy policy = {.draining = true, .retry_after_s = 7};
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD), 503);
+	ck_assert_str_eq(refusal.code, "draining");
+	ck_assert_uint_eq(refusal.retry_after_s, 7);
+	ck_assert_int_eq(refusal.metric, METRIC_REFUSED_DRAINING);
+	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("https://evil.io")), 403);
+}
+END_TEST
+
+START_TEST(counts_each_refusal_where_it_belongs)
+{
+	decide("GET /x HTTP/1.1", GOOD);
+	ck_assert_int_eq(refusal.metric, METRIC_REFUSED_NOT_FOUND);
+	decide(STREAM, GOOD ORIGIN("https://evil.io"));
+	ck_assert_int_eq(refusal.metric, METRIC_REFUSED_ORIGIN);
+	decide(STREAM, GOOD KEY);
+	ck_assert_int_eq(refusal.metric, METRIC_REFUSED_BAD_REQUEST);
+	ck_assert_int_eq(refusal_for_head(HEAD_PARTIAL, NULL).metric, METRIC_REFUSED_TIMEOUT);
+	ck_assert_int_eq(refusal_for_head(HEAD_TOO_MANY_FIELDS, NULL).metric, METRIC_REFUSED_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(a_head_that_cannot_be_read_has_its_status)
+{
+	ck_assert_uint_eq(refusal_for_head(HEAD_BAD, "a control character").status, 400);
+	ck_assert_str_eq(refusal_for_head(HEAD_BAD, "a control character").message, "a control character");
+	ck_assert_uint_eq(refusal_for_head(HEAD_PARTIAL, NULL).status, 408);
+	ck_assert_uint_eq(refusal_for_head(HEAD_TARGET_TOO_LONG, NULL).status, 414);
+	ck_assert_uint_eq(refusal_for_head(HEAD_TOO_MANY_FIELDS, NULL).status, 431);
+	ck_assert_uint_eq(refusal_for_head(HEAD_VERSION, "the HTTP version is neither 1.1 nor 1.0").status, 505);
+	ck_assert_uint_eq(refusal_for_head(HEAD_VERSION, HEAD_WHY_PREFACE).status, 400);
+}
+END_TEST
+
+/* Writes a refusal and checks what every one has: a status line, a length that is right, and a JSON body with its code. */
+static const char *write_refusal(struct buf *out, const struct refusal *what)
+{
+	size_t length = 0;
+	struct slice code;
+	enum json_kind kind;
+	buf_clear(out);
+	refusal_write(out, what);
+	buf_append_char(out, '\0');
+	ck_assert(!buf_has_failed(out));
+	const char *body = strstr(out->bytes, "\r\n\r\n");
+	ck_assert_ptr_nonnull(body);
+	body += 4;
+	ck_assert_int_eq(sscanf(strstr(out->bytes, "Content-Length: "), "Content-Length: %zu", &length), 1);
+	ck_assert_uint_eq(length, strlen(body));
+	ck_assert(json_is_valid(slice_of(body), NULL, NULL));
+	ck_assert(json_find(slice_of(body), SLICE_LITERAL("/error/code"), &code, &kind));
+	ck_assert_uint_eq(code.len, strlen(what->code) + 2);
+	ck_assert_ptr_nonnull(strstr(out->bytes, "\r\nConnection: close"));
+	return out->bytes;
+}
+
+START_TEST(writes_whole_responses)
+{
+	struct buf out;
+	buf_init(&out);
+	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0};
+	const char *text = write_refusal(&out, &upgrade_required);
+	ck_assert_int_eq(strncmp(text, "HTTP/1.1 426 Upgrade Required\r\n", 31), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\r\nSec-WebSocket-Version: 13\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "say \\\"websocket\\\""));
+	ck_assert_ptr_null(strstr(text, "Retry-After"));
+
+	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0};
+	text = write_refusal(&out, &not_allowed);
+	ck_assert_ptr_nonnull(strstr(text, "\r\nAllow: GET\r\n"));
+	ck_assert_ptr_null(strstr(text, "Sec-WebSocket-Version"));
+
+	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3};
+	text = write_refusal(&out, &full);
+	ck_assert_int_eq(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 3\r\n"));
+	buf_fini(&out);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("upgrade");
+	TCase *tests = tcase_create("upgrade");
+	tcase_add_loop_test(tests, judges_handshakes, 0, sizeof examples / sizeof examples[0]);
+	tcase_add_test(tests, ignores_two_hundred_extension_offers);
+	tcase_add_loop_test(tests, allows_listed_origins_exactly, 0, sizeof listed / sizeof listed[0]);
+	tcase_add_test(tests, a_star_allows_any_origin);
+	tcase_add_loop_test(tests, without_a_list_only_the_own_origin_is_allowed, 0, sizeof same_origin / sizeof same_origin[0]);
+	tcase_add_test(tests, refuses_while_draining_and_says_when_to_come_again);
+	tcase_add_test(tests, counts_each_refusal_where_it_belongs);
+	tcase_add_test(tests, a_head_that_cannot_be_read_has_its_status);
+	tcase_add_test(tests, writes_whole_responses);
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
