@@ -104,7 +104,6 @@ static struct server_settings server_settings(const struct app *app)
 		.message_bytes_max = config->limits_message_bytes,
 		.handshake_timeout_ns = config->handshake_timeout,
 		.close_timeout_ns = config->close_timeout,
-		.node = &app->node,
 		.connections = app->connections,
 	};
 }

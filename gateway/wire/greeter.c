@@ -101,7 +101,7 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 	struct upgrade_policy policy = {
 		.origins = settings->origins,
 		.origin_count = settings->origin_count,
-		.draining = atomic_load(&settings->node->draining),
+		.draining = greeting->greeter->is_draining,
 		.retry_after_s = RETRY_AFTER_S,
 	};
 	const struct front *front = NULL;
@@ -257,6 +257,7 @@ void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter
 	greeter->farewell = farewell;
 	greeter->upgraded = upgraded;
 	greeter->context = context;
+	greeter->is_draining = false;
 	list_init(&greeter->greetings);
 	deadlines_init(&greeter->deadlines, loop, settings->timeout_ns, on_expired);
 }

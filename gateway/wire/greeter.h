@@ -14,7 +14,6 @@
 #include "common/base/list.h"
 #include "common/base/slice.h"
 #include "gateway/limiter/connections.h"
-#include "gateway/metrics/node.h"
 #include "gateway/session/front.h"
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
@@ -35,7 +34,6 @@ struct greeter_settings {
 	const struct slice *origins;
 	size_t origin_count, header_bytes_max;
 	uint64_t timeout_ns;
-	const struct node *node;
 	struct connections *connections;
 };
 
@@ -45,6 +43,7 @@ struct greeter {
 	struct farewell *farewell;
 	greeter_upgraded *upgraded;
 	void *context;
+	bool is_draining; /* good handshakes are sent elsewhere */
 	struct list greetings;
 	struct deadlines deadlines;
 };

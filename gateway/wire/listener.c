@@ -18,10 +18,13 @@
 #define ROOM "wire"
 #define ACCEPTS_PER_TURN 64     /* so that a storm of connections does not starve those that are there */
 #define TURNED_AWAY_PER_TURN 16 /* for want of descriptors; then the listener rests */
+#define BACKLOG_MAX 8192
 #define REST_MS 50
 #define WARN_EVERY_MS 5000
 #define SPARED_DESCRIPTORS 32 /* for Redis, the admin port, files; at most an eighth of the limit */
-#define PEER_LOST_MS 30000    /* unacknowledged for so long: the peer is gone (tcp(7), TCP_USER_TIMEOUT) */
+/* Unacknowledged for so long: the peer is gone (tcp(7), TCP_USER_TIMEOUT). The heartbeat is meant to be sooner; a
+ * peer that does not read for so long is gone too, since Linux counts probes of its window the same way. */
+#define PEER_LOST_MS 120000
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 3
@@ -164,7 +167,7 @@ void listener_drain(struct listener *listener)
 {
 	if (listener->fd < 0)
 		return;
-	while (take_one(listener) == TAKEN)
+	for (unsigned i = 0; i < BACKLOG_MAX && take_one(listener) == TAKEN; i++)
 		continue;
 }
 

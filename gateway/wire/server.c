@@ -121,7 +121,6 @@ static void open_greeter(struct server *server, const struct server_settings *se
 		.origin_count = settings->origin_count,
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
-		.node = settings->node,
 		.connections = settings->connections,
 	};
 	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, server);
@@ -209,6 +208,7 @@ void server_close(struct server *server)
 
 void server_stop_listening(struct server *server)
 {
+	server->greeter.is_draining = true;
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (!server->is_stopping)
 			listener_drain(&server->listeners[i]);

@@ -12,7 +12,6 @@
 #include "common/base/err.h"
 #include "common/base/slice.h"
 #include "gateway/limiter/connections.h"
-#include "gateway/metrics/node.h"
 #include "gateway/session/exchange.h"
 
 struct server;
@@ -25,7 +24,6 @@ struct server_settings {
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;
 	uint64_t handshake_timeout_ns, close_timeout_ns;
-	const struct node *node;         /* draining is read from it */
 	struct connections *connections; /* shared by all workers */
 };
 
@@ -39,7 +37,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 		    struct server **ret_server, char ret_why[256]) MUST_USE;
 uint16_t server_port(const struct server *server, size_t listen_index);
 void server_run(struct server *server);            /* until server_stop() */
-void server_stop_listening(struct server *server); /* takes what is queued, then closes the listening sockets */
+void server_stop_listening(struct server *server); /* refuses what is queued or not upgraded yet, with 503 */
 /* Closes what is left and lets server_run() return; from turn() or a callback. */
 void server_stop(struct server *server);
 void server_wake(struct server *server);  /* any thread: a turn comes soon; many calls may be one turn */
