@@ -1,0 +1,157 @@
+/* The checks of values that their type alone does not make, and of options against each other. */
+#include <string.h>
+
+#include "common/base/log.h"
+#include "gateway/config/load.h"
+
+#define PORT_MAX 65535
+#define ADDRESS_FORM "is not an address of the form host:port or [v6]:port"
+#define ORIGIN_FORM "is not an origin of the form scheme://host[:port] (no path, no slash at the end) or *"
+
+static bool is_right(const struct load *load, enum option_id id)
+{
+	return !load->memory->settings[id].is_wrong;
+}
+
+static void report(struct load *load, enum option_id id, const char *value, const char *what)
+{
+	char shown[VALUE_SHOWN_BYTES];
+	if (value)
+		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s %s", load_show(value, shown), what);
+	else
+		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s", what);
+}
+
+/* Digits from least to PORT_MAX, at the end of a text. */
+static bool is_port(const char *text, unsigned least)
+{
+	unsigned port = 0;
+	size_t len = strspn(text, "0123456789");
+	if (len == 0 || len > 5 || text[len] != '\0')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		port = port * 10 + (unsigned)(text[i] - '0');
+	return port >= least && port <= PORT_MAX;
+}
+
+/* Whether len bytes at text are a host: in brackets hexadecimal digits, colons, dots and a zone, else a name. */
+static bool is_host(const char *text, size_t len)
+{
+	static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	bool is_bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	if (is_bracketed) {
+		size_t address_len = strspn(text + 1, "0123456789abcdefABCDEF:.");
+		return address_len == len - 2 || (address_len > 0 && text[1 + address_len] == '%');
+	}
+	return len > 0 && strspn(text, name_chars) == len;
+}
+
+static bool is_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	return colon && is_host(text, (size_t)(colon - text)) && is_port(colon + 1, 0);
+}
+
+static void check_addresses(struct load *load)
+{
+	const struct config *config = load->config;
+	if (is_right(load, OPTION_listen)) {
+		for (size_t i = 0; i < config->listen.count; i++) {
+			if (!is_address(config->listen.items[i].ptr))
+				report(load, OPTION_listen, config->listen.items[i].ptr, ADDRESS_FORM);
+		}
+		if (config->listen.count == 0)
+			report(load, OPTION_listen, NULL, "needs at least one address, host:port");
+	}
+	if (is_right(load, OPTION_admin_listen) && *config->admin_listen && !is_address(config->admin_listen))
+		report(load, OPTION_admin_listen, config->admin_listen, ADDRESS_FORM);
+}
+
+static void check_twice(struct load *load, enum option_id id, const struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		for (size_t before = 0; before < i; before++) {
+			if (slice_equal(list->items[i], list->items[before])) {
+				report(load, id, list->items[i].ptr, "is there twice");
+				break;
+			}
+		}
+	}
+}
+
+static void check_patterns(struct load *load)
+{
+	if (!is_right(load, OPTION_redis_patterns))
+		return;
+	if (load->config->redis_patterns.count == 0)
+		report(load, OPTION_redis_patterns, NULL, "needs at least one pattern, such as trace:*");
+	check_twice(load, OPTION_redis_patterns, &load->config->redis_patterns);
+}
+
+/* RFC 6454 section 6.2, as browsers send it. */
+static bool is_origin(const char *text)
+{
+	size_t scheme_len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+	if (strcmp(text, "*") == 0)
+		return true;
+	if (scheme_len == 0 || strncmp(text + scheme_len, "://", 3) != 0)
+		return false;
+	const char *host = text + scheme_len + 3;
+	const char *bracket = *host == '[' ? strchr(host, ']') : NULL;
+	size_t host_len = bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+	if (!is_host(host, host_len))
+		return false;
+	return host[host_len] == '\0' || (host[host_len] == ':' && is_port(host + host_len + 1, 1));
+}
+
+static void check_origins(struct load *load)
+{
+	const struct config_list *origins = &load->config->cors_origins;
+	for (size_t i = 0; is_right(load, OPTION_cors_origins) && i < origins->count; i++) {
+		if (!is_origin(origins->items[i].ptr))
+			report(load, OPTION_cors_origins, origins->items[i].ptr, ORIGIN_FORM);
+	}
+}
+
+/* The scheme alone; the rest is the redis room's to read. */
+static void check_redis_url(struct load *load)
+{
+	static const char *const schemes[] = {"redis://", "rediss://", "unix://", "redis-sentinel://"};
+	if (!is_right(load, OPTION_redis_url))
+		return;
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		if (strncmp(load->config->redis_url, schemes[i], strlen(schemes[i])) == 0)
+			return;
+	}
+	report(load, OPTION_redis_url, NULL, "the value does not begin with redis://, rediss://, unix:// or redis-sentinel://");
+}
+
+static void check_log_level(struct load *load)
+{
+	if (is_right(load, OPTION_log_level) && !log_is_valid_levels(load->config->log_level))
+		report(load, OPTION_log_level, load->config->log_level,
+		       "is not a level (debug, info, warn, error, off), perhaps with levels of rooms: info,redis=debug");
+}
+
+/* The larger of two options that belong together must not be below the smaller. */
+static void check_order(struct load *load, enum option_id smaller, uint64_t low, enum option_id larger, uint64_t high)
+{
+	const struct setting *settings = load->memory->settings;
+	if (is_right(load, smaller) && is_right(load, larger) && high < low)
+		load_mistake(load, options[larger].name, settings[larger].origin, "\"%s\" is below %s, which is \"%s\" (%s)",
+			     settings[larger].text, options[smaller].name, settings[smaller].text, settings[smaller].origin);
+}
+
+void check_all(struct load *load)
+{
+	const struct config *config = load->config;
+	check_addresses(load);
+	check_twice(load, OPTION_listen, &config->listen);
+	check_patterns(load);
+	check_origins(load);
+	check_redis_url(load);
+	check_log_level(load);
+	check_order(load, OPTION_batch_interval, config->batch_interval, OPTION_batch_max_delay, config->batch_max_delay);
+	check_order(load, OPTION_redis_backoff_min, config->redis_backoff_min, OPTION_redis_backoff_max,
+		    config->redis_backoff_max);
+}

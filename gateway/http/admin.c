@@ -1,0 +1,80 @@
+#include "gateway/http/admin.h"
+
+#include <inttypes.h>
+
+#include "common/base/clock.h"
+#include "common/codec/json.h"
+#include "gateway/metrics/metrics.h"
+
+static const char type_json[] = "application/json";
+static const char type_text[] = "text/plain; charset=utf-8";
+static const char type_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
+
+typedef struct admin_answer answer(const struct admin *admin, struct buf *ret_body);
+
+static struct admin_answer refuse(int status, const char *code, const char *message, struct buf *ret_body)
+{
+	buf_printf(ret_body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, message);
+	return (struct admin_answer){status, type_json};
+}
+
+static struct admin_answer answer_metrics(const struct admin *admin, struct buf *ret_body)
+{
+	(void)admin;
+	metrics_write(ret_body, TRACEGATE_VERSION);
+	return (struct admin_answer){200, type_metrics};
+}
+
+static struct admin_answer answer_health(const struct admin *admin, struct buf *ret_body)
+{
+	uint64_t now_ms = clock_mono_ms();
+	uint64_t turned_ms = admin->oldest_turn_ms(admin->context);
+	bool is_late = now_ms > turned_ms && now_ms - turned_ms > ADMIN_LOOP_LATE_MS;
+	buf_append_text(ret_body, is_late ? "a loop hangs\n" : "ok\n");
+	return (struct admin_answer){is_late ? 503 : 200, type_text};
+}
+
+static struct admin_answer answer_ready(const struct admin *admin, struct buf *ret_body)
+{
+	bool is_up = atomic_load(&admin->node->redis_up);
+	bool is_draining = atomic_load(&admin->node->draining);
+	bool is_ready = is_up && !is_draining;
+	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s}\n", is_ready ? "true" : "false",
+		   is_up ? "up" : "down", is_draining ? "true" : "false");
+	return (struct admin_answer){is_ready ? 200 : 503, type_json};
+}
+
+static struct admin_answer answer_node(const struct admin *admin, struct buf *ret_body)
+{
+	const struct node *node = admin->node;
+	uint64_t now_ms = clock_wall_ms();
+	buf_append_text(ret_body, "{\"node\":");
+	json_append_string(ret_body, slice_of(node->name));
+	buf_printf(ret_body, ",\"version\":\"%s\",\"recorder\":false", TRACEGATE_VERSION);
+	buf_printf(ret_body, ",\"connections\":%" PRIu64 ",\"subscriptions\":%" PRIu64 ",\"cohorts\":%" PRIu64,
+		   metric_read(METRIC_CONNECTIONS), metric_read(METRIC_SUBSCRIPTIONS), metric_read(METRIC_COHORTS));
+	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":null}", atomic_load(&node->redis_up) ? "true" : "false");
+	buf_printf(ret_body, ",\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n", atomic_load(&node->draining) ? "true" : "false",
+		   now_ms > node->started_wall_ms ? now_ms - node->started_wall_ms : 0);
+	return (struct admin_answer){200, type_json};
+}
+
+static const struct {
+	const char *path;
+	answer *answer;
+} pages[] = {
+	{"/metrics", answer_metrics}, {"/healthz", answer_health}, {"/livez", answer_health},
+	{"/readyz", answer_ready},    {"/v1/node", answer_node},
+};
+
+struct admin_answer admin_answer(const struct admin *admin, struct slice method, struct slice path, struct buf *ret_body)
+{
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+		if (!slice_is(path, pages[i].path))
+			continue;
+		if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
+			return refuse(405, "method_not_allowed", "this page knows GET and HEAD only", ret_body);
+		return pages[i].answer(admin, ret_body);
+	}
+	return refuse(404, "not_found", "there is no such page here", ret_body);
+}
