@@ -37,7 +37,8 @@ static enum err check_entry(const struct value *entry, const char *name, size_t 
 	char where[96];
 	snprintf(where, sizeof where, "%s[%zu]", name, at);
 	if (entry->kind != VALUE_STRING)
-		return filter_refuse(ret_error, ERR_INVALID, where, "must be a string, not %s", value_kind_name(entry->kind));
+		return filter_refuse(ret_error, ERR_INVALID, where, "must be a string, not %s",
+		                     value_kind_name(entry->kind));
 	if (entry->text.len == 0)
 		return filter_refuse(ret_error, ERR_INVALID, where, "must not be empty");
 	if (entry->text.len > TEXT_BYTES_MAX)
@@ -47,17 +48,17 @@ static enum err check_entry(const struct value *entry, const char *name, size_t 
 
 /* Reads an array of strings; a missing one (NULL) gives an empty list. Not sorted yet. */
 static enum err read_list(struct arena *arena, const struct value *array, const char *name, size_t count_max,
-			  struct text_list *ret_list, struct filter_error *ret_error)
+                          struct text_list *ret_list, struct filter_error *ret_error)
 {
 	struct text_list list = {0};
 	if (!array)
 		return OK;
 	if (array->kind != VALUE_ARRAY)
 		return filter_refuse(ret_error, ERR_INVALID, name, "must be an array of strings, not %s",
-				     value_kind_name(array->kind));
+		                     value_kind_name(array->kind));
 	if (array->list.count == 0)
 		return filter_refuse(ret_error, ERR_INVALID, name,
-				     "an empty list matches nothing; leave it out to get everything");
+		                     "an empty list matches nothing; leave it out to get everything");
 	if (array->list.count > count_max)
 		return filter_refuse(ret_error, ERR_LIMIT, name, "at most %zu entries", count_max);
 	list.items = arena_alloc(arena, array->list.count * sizeof *list.items);
@@ -123,7 +124,8 @@ static bool can_overlap(struct slice channel, struct slice served)
 	return memcmp(channel.ptr, served.ptr, shorter) == 0;
 }
 
-static enum err check_served(const struct text_list *channels, struct filter_patterns served, struct filter_error *ret_error)
+static enum err check_served(const struct text_list *channels, struct filter_patterns served,
+                             struct filter_error *ret_error)
 {
 	char where[96], names[100] = "";
 	for (size_t i = 0; i < channels->count && served.count; i++) {
@@ -135,10 +137,10 @@ static enum err check_served(const struct text_list *channels, struct filter_pat
 			continue;
 		for (at = 0; at < served.count && len < sizeof names; at++)
 			len += (size_t)snprintf(names + len, sizeof names - len, "%s%.*s", at ? ", " : "",
-						filter_shown_len(served.patterns[at]), served.patterns[at].ptr);
+			                        filter_shown_len(served.patterns[at]), served.patterns[at].ptr);
 		snprintf(where, sizeof where, "channels[%zu]", i);
 		return filter_refuse(ret_error, ERR_INVALID, where, "\"%.*s\" can match nothing: the gateway serves %s",
-				     filter_shown_len(channel), channel.ptr, names);
+		                     filter_shown_len(channel), channel.ptr, names);
 	}
 	return OK;
 }
@@ -169,7 +171,7 @@ static enum err compile_where(struct filter *filter, const struct value *where, 
 		return OK;
 	if (where->kind != VALUE_ARRAY)
 		return filter_refuse(ret_error, ERR_INVALID, name, "must be an array of conditions, not %s",
-				     value_kind_name(where->kind));
+		                     value_kind_name(where->kind));
 	if (where->list.count > FILTER_WHERE_MAX)
 		return filter_refuse(ret_error, ERR_LIMIT, name, "at most %d conditions", FILTER_WHERE_MAX);
 	filter->where = arena_alloc(&filter->arena, (where->list.count + 1) * sizeof *filter->where);
@@ -217,19 +219,22 @@ static bool write_canonical(struct filter *filter, const struct text_list *chann
 }
 
 static enum err compile_lists(struct filter *filter, const struct value *map, struct text_list *ret_types,
-			      struct filter_error *ret_error)
+                              struct filter_error *ret_error)
 {
 	static const char *const keys[] = {"session", "agent", "type", "where", NULL};
 	struct arena *arena = &filter->arena;
 	if (!map)
 		return OK;
 	if (map->kind != VALUE_MAP)
-		return filter_refuse(ret_error, ERR_INVALID, "filter", "must be an object, not %s", value_kind_name(map->kind));
+		return filter_refuse(ret_error, ERR_INVALID, "filter", "must be an object, not %s",
+		                     value_kind_name(map->kind));
 	enum err error = filter_check_keys(map, "filter", keys, ret_error);
 	if (error == OK)
-		error = read_list(arena, value_get(map, "session"), "filter.session", FILTER_LIST_MAX, &filter->sessions, ret_error);
+		error = read_list(arena, value_get(map, "session"), "filter.session", FILTER_LIST_MAX,
+		                  &filter->sessions, ret_error);
 	if (error == OK)
-		error = read_list(arena, value_get(map, "agent"), "filter.agent", FILTER_LIST_MAX, &filter->agents, ret_error);
+		error = read_list(arena, value_get(map, "agent"), "filter.agent", FILTER_LIST_MAX, &filter->agents,
+		                  ret_error);
 	if (error == OK)
 		error = read_list(arena, value_get(map, "type"), "filter.type", FILTER_LIST_MAX, ret_types, ret_error);
 	if (error == OK)
@@ -238,18 +243,18 @@ static enum err compile_lists(struct filter *filter, const struct value *map, st
 }
 
 static enum err compile_channels(struct filter *filter, const struct value *channels, struct filter_patterns served,
-				 struct text_list *ret_channels, struct filter_error *ret_error)
+                                 struct text_list *ret_channels, struct filter_error *ret_error)
 {
 	if (!channels)
 		return copy_served(&filter->arena, served, ret_channels)
-			       ? OK
-			       : filter_refuse(ret_error, ERR_NOMEM, "channels", "out of memory");
+		           ? OK
+		           : filter_refuse(ret_error, ERR_NOMEM, "channels", "out of memory");
 	enum err error = read_list(&filter->arena, channels, "channels", FILTER_CHANNELS_MAX, ret_channels, ret_error);
 	return error == OK ? check_served(ret_channels, served, ret_error) : error;
 }
 
 enum err filter_compile(const struct value *channels, const struct value *filter, struct filter_patterns served,
-			struct filter **ret_filter, struct filter_error *ret_error)
+                        struct filter **ret_filter, struct filter_error *ret_error)
 {
 	struct text_list patterns = {0}, types = {0};
 	struct filter *made = calloc(1, sizeof *made);

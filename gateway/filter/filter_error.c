@@ -34,7 +34,7 @@ static bool is_listed(struct slice key, const char *const *allowed)
 }
 
 enum err filter_check_keys(const struct value *map, const char *where, const char *const *allowed,
-			   struct filter_error *ret_error)
+                           struct filter_error *ret_error)
 {
 	char names[80] = "";
 	for (const struct value *member = map->list.first; member; member = member->next) {
@@ -43,7 +43,7 @@ enum err filter_check_keys(const struct value *map, const char *where, const cha
 		for (size_t i = 0, len = 0; allowed[i] && len < sizeof names; i++)
 			len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", i ? ", " : "", allowed[i]);
 		return filter_refuse(ret_error, ERR_INVALID, where, "unknown key \"%.*s\"; allowed: %s",
-				     filter_shown_len(member->key), member->key.ptr, names);
+		                     filter_shown_len(member->key), member->key.ptr, names);
 	}
 	return OK;
 }

@@ -1,5 +1,6 @@
-/* What a filter is made of; for the files of this room only. Everything lives in the filter's arena and is immutable once
- * filter_compile() gave the filter away. An empty list means "not asked about": filter_compile() lets no empty list in. */
+/* What a filter is made of; for the files of this room only. Everything lives in the filter's arena and is immutable
+ * once filter_compile() gave the filter away. An empty list means "not asked about": filter_compile() lets no empty
+ * list in. */
 #ifndef GATEWAY_FILTER_FILTER_PARTS_H
 #define GATEWAY_FILTER_FILTER_PARTS_H
 

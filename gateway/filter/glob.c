@@ -51,8 +51,9 @@ static bool atom_takes(struct slice pattern, size_t *at, unsigned char c)
 	}
 }
 
-/* Going back to the latest star is enough: if what stands between two stars fits somewhere, its first fit leaves the most
- * to the rest. So each byte of the text starts at most one attempt for each star, never one for each combination. */
+/* Going back to the latest star is enough: if what stands between two stars fits somewhere, its first fit leaves the
+ * most to the rest. So each byte of the text starts at most one attempt for each star, never one for each combination.
+ */
 bool glob_match(struct slice pattern, struct slice text)
 {
 	size_t at = 0, position = 0;

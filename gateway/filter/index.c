@@ -11,6 +11,11 @@
 #include "common/base/list.h"
 #include "gateway/filter/filter_parts.h"
 
+/* uthash lets 10 keys fall into one bucket before it grows; a key that nobody filed would be compared with several.
+ * With 4 it meets an empty bucket mostly, so a miss costs the same however many keys there are. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 4U
+
 /* Every member is filed under keys of one table only, under each key once, and a record looks up one key in each table:
  * so it meets a member at most once. */
 enum table { TABLE_SESSION, TABLE_AGENT, TABLE_CHANNEL, TABLE_TYPE, TABLES };
@@ -109,10 +114,10 @@ static void close_drawer_if_empty(struct index *index, struct drawer *drawer)
 static const struct text_list *choose_keys(const struct filter *filter, enum table *ret_table)
 {
 	const struct text_list *choices[TABLES] = {
-		[TABLE_SESSION] = &filter->sessions,
-		[TABLE_AGENT] = &filter->agents,
-		[TABLE_CHANNEL] = filter->channels.glob_count ? NULL : &filter->channels.exact,
-		[TABLE_TYPE] = filter->types.glob_count ? NULL : &filter->types.exact,
+	    [TABLE_SESSION] = &filter->sessions,
+	    [TABLE_AGENT] = &filter->agents,
+	    [TABLE_CHANNEL] = filter->channels.glob_count ? NULL : &filter->channels.exact,
+	    [TABLE_TYPE] = filter->types.glob_count ? NULL : &filter->types.exact,
 	};
 	for (enum table table = 0; table < TABLES; table++) {
 		if (choices[table] && choices[table]->count) {
@@ -176,7 +181,8 @@ void index_remove(struct index *index, struct index_member *member)
 
 static void try_filings(struct list *filings, const struct record *record, index_hit *hit, void *context)
 {
-	LIST_FOREACH(filings, at, following) {
+	LIST_FOREACH(filings, at, following)
+	{
 		const struct index_member *member = LIST_ENTRY(at, struct filing, link)->member;
 		if (filter_match(member->filter, record))
 			hit(member->owner, record, context);
@@ -186,10 +192,10 @@ static void try_filings(struct list *filings, const struct record *record, index
 void index_match(struct index *index, const struct record *record, index_hit *hit, void *context)
 {
 	const struct slice keys[TABLES] = {
-		[TABLE_SESSION] = record->session,
-		[TABLE_AGENT] = record->agent,
-		[TABLE_CHANNEL] = record->channel,
-		[TABLE_TYPE] = record->type,
+	    [TABLE_SESSION] = record->session,
+	    [TABLE_AGENT] = record->agent,
+	    [TABLE_CHANNEL] = record->channel,
+	    [TABLE_TYPE] = record->type,
 	};
 	for (enum table table = 0; table < TABLES; table++) {
 		if (!index->tables[table] || keys[table].len == 0)

@@ -9,25 +9,20 @@ enum operand {
 	OPERAND_SCALAR,  /* null, a boolean, a number or a string */
 	OPERAND_ORDERED, /* a number or a string */
 	OPERAND_STRING,
-	OPERAND_LIST,    /* an array of scalars */
-	OPERAND_FLAG,    /* true, false, or left out for true */
+	OPERAND_LIST, /* an array of scalars */
+	OPERAND_FLAG, /* true, false, or left out for true */
 };
 
 static const struct {
 	const char *name;
 	enum operand operand;
 } ops[WHERE_OPS] = {
-	[WHERE_EQUAL] = {"==", OPERAND_SCALAR},
-	[WHERE_NOT_EQUAL] = {"!=", OPERAND_SCALAR},
-	[WHERE_LESS] = {"<", OPERAND_ORDERED},
-	[WHERE_LESS_EQUAL] = {"<=", OPERAND_ORDERED},
-	[WHERE_GREATER] = {">", OPERAND_ORDERED},
-	[WHERE_GREATER_EQUAL] = {">=", OPERAND_ORDERED},
-	[WHERE_IN] = {"in", OPERAND_LIST},
-	[WHERE_CONTAINS] = {"contains", OPERAND_SCALAR},
-	[WHERE_PREFIX] = {"prefix", OPERAND_STRING},
-	[WHERE_GLOB] = {"glob", OPERAND_STRING},
-	[WHERE_EXISTS] = {"exists", OPERAND_FLAG},
+    [WHERE_EQUAL] = {"==", OPERAND_SCALAR},      [WHERE_NOT_EQUAL] = {"!=", OPERAND_SCALAR},
+    [WHERE_LESS] = {"<", OPERAND_ORDERED},       [WHERE_LESS_EQUAL] = {"<=", OPERAND_ORDERED},
+    [WHERE_GREATER] = {">", OPERAND_ORDERED},    [WHERE_GREATER_EQUAL] = {">=", OPERAND_ORDERED},
+    [WHERE_IN] = {"in", OPERAND_LIST},           [WHERE_CONTAINS] = {"contains", OPERAND_SCALAR},
+    [WHERE_PREFIX] = {"prefix", OPERAND_STRING}, [WHERE_GLOB] = {"glob", OPERAND_STRING},
+    [WHERE_EXISTS] = {"exists", OPERAND_FLAG},
 };
 #define OP_NAMES "== != < <= > >= in contains prefix glob exists"
 
@@ -48,7 +43,7 @@ static bool read_number(struct arena *arena, const struct value *value, struct s
 	struct slice text = value->text;
 	if (value->kind != VALUE_NUMBER) {
 		int len = value->kind == VALUE_UINT ? snprintf(digits, sizeof digits, "%ju", (uintmax_t)value->uint)
-						    : snprintf(digits, sizeof digits, "%jd", (intmax_t)value->sint);
+		                                    : snprintf(digits, sizeof digits, "%jd", (intmax_t)value->sint);
 		text = (struct slice){digits, (size_t)len};
 	}
 	*ret_scalar = (struct scalar){JSON_NUMBER, {arena_copy(arena, text.ptr, text.len), text.len}};
@@ -71,7 +66,7 @@ static enum err read_scalar(struct arena *arena, const struct value *value, stru
 		return read_number(arena, value, ret_scalar) ? OK : ERR_NOMEM;
 	case VALUE_STRING:
 		*ret_scalar = (struct scalar){JSON_STRING,
-					      {arena_copy(arena, value->text.ptr, value->text.len), value->text.len}};
+		                              {arena_copy(arena, value->text.ptr, value->text.len), value->text.len}};
 		return ret_scalar->text.ptr ? OK : ERR_NOMEM;
 	default:
 		return ERR_INVALID;
@@ -82,18 +77,18 @@ static int compare_scalars(const void *a, const void *b)
 {
 	const struct scalar *left = a, *right = b;
 	return left->kind != right->kind ? (left->kind > right->kind) - (left->kind < right->kind)
-					 : slice_compare(left->text, right->text);
+	                                 : slice_compare(left->text, right->text);
 }
 
 static enum err compile_list(struct arena *arena, const struct value *value, size_t at, struct condition *condition,
-			     struct filter_error *ret_error)
+                             struct filter_error *ret_error)
 {
 	if (value->kind != VALUE_ARRAY || value->list.count == 0)
 		return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".value").text,
-				     "\"in\" needs an array of at least one string, number, boolean or null");
+		                     "\"in\" needs an array of at least one string, number, boolean or null");
 	if (value->list.count > FILTER_LIST_MAX)
 		return filter_refuse(ret_error, ERR_LIMIT, part_of(at, ".value").text, "at most %d values",
-				     FILTER_LIST_MAX);
+		                     FILTER_LIST_MAX);
 	condition->values = arena_alloc(arena, value->list.count * sizeof *condition->values);
 	if (!condition->values)
 		return filter_refuse(ret_error, ERR_NOMEM, part_of(at, ".value").text, "out of memory");
@@ -107,28 +102,30 @@ static enum err compile_list(struct arena *arena, const struct value *value, siz
 		if (error == ERR_NOMEM)
 			return filter_refuse(ret_error, error, part_of(at, part).text, "out of memory");
 		return filter_refuse(ret_error, error, part_of(at, part).text,
-				     "must be a string, a number, a boolean or null, not %s", value_kind_name(item->kind));
+		                     "must be a string, a number, a boolean or null, not %s",
+		                     value_kind_name(item->kind));
 	}
 	qsort(condition->values, count, sizeof *condition->values, compare_scalars);
 	for (size_t i = 0; i < count; i++) {
-		if (i == 0 || compare_scalars(&condition->values[condition->value_count - 1], &condition->values[i]) != 0)
+		if (i == 0 ||
+		    compare_scalars(&condition->values[condition->value_count - 1], &condition->values[i]) != 0)
 			condition->values[condition->value_count++] = condition->values[i];
 	}
 	return OK;
 }
 
 static enum err refuse_operand(const struct condition *condition, size_t at, const struct value *value,
-			       struct filter_error *ret_error)
+                               struct filter_error *ret_error)
 {
 	static const char *const needs[] = {
-		[OPERAND_SCALAR] = "a string, a number, a boolean or null",
-		[OPERAND_ORDERED] = "a number or a string",
-		[OPERAND_STRING] = "a string",
-		[OPERAND_LIST] = "an array",
-		[OPERAND_FLAG] = "true or false",
+	    [OPERAND_SCALAR] = "a string, a number, a boolean or null",
+	    [OPERAND_ORDERED] = "a number or a string",
+	    [OPERAND_STRING] = "a string",
+	    [OPERAND_LIST] = "an array",
+	    [OPERAND_FLAG] = "true or false",
 	};
 	return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".value").text, "\"%s\" needs %s, not %s",
-			     ops[condition->op].name, needs[ops[condition->op].operand], value_kind_name(value->kind));
+	                     ops[condition->op].name, needs[ops[condition->op].operand], value_kind_name(value->kind));
 }
 
 static bool is_operand(enum operand operand, enum json_kind kind)
@@ -146,7 +143,7 @@ static bool is_operand(enum operand operand, enum json_kind kind)
 }
 
 static enum err compile_value(struct arena *arena, const struct value *value, size_t at, struct condition *condition,
-			      struct filter_error *ret_error)
+                              struct filter_error *ret_error)
 {
 	enum operand operand = ops[condition->op].operand;
 	if (!value && operand != OPERAND_FLAG)
@@ -168,38 +165,41 @@ static enum err compile_value(struct arena *arena, const struct value *value, si
 		return refuse_operand(condition, at, value, ret_error);
 	if (condition->op == WHERE_GLOB && condition->values[0].text.len > GLOB_BYTES_MAX)
 		return filter_refuse(ret_error, ERR_LIMIT, part_of(at, ".value").text,
-				     "the pattern is longer than %d bytes", GLOB_BYTES_MAX);
+		                     "the pattern is longer than %d bytes", GLOB_BYTES_MAX);
 	return OK;
 }
 
 static enum err compile_path(struct arena *arena, const struct value *path, size_t at, struct condition *condition,
-			     struct filter_error *ret_error)
+                             struct filter_error *ret_error)
 {
 	const char *where = ".path";
 	if (!path)
 		return filter_refuse(ret_error, ERR_INVALID, part_of(at, where).text, "is missing");
 	if (path->kind != VALUE_STRING || !json_is_pointer(path->text))
-		return filter_refuse(ret_error, ERR_INVALID, part_of(at, where).text,
-				     "must be a JSON Pointer (RFC 6901): \"\" or \"/field/...\", with \"~\" only as ~0 or ~1");
+		return filter_refuse(
+		    ret_error, ERR_INVALID, part_of(at, where).text,
+		    "must be a JSON Pointer (RFC 6901): \"\" or \"/field/...\", with \"~\" only as ~0 or ~1");
 	condition->pointer = (struct slice){arena_copy(arena, path->text.ptr, path->text.len), path->text.len};
-	return condition->pointer.ptr ? OK : filter_refuse(ret_error, ERR_NOMEM, part_of(at, where).text, "out of memory");
+	return condition->pointer.ptr ? OK
+	                              : filter_refuse(ret_error, ERR_NOMEM, part_of(at, where).text, "out of memory");
 }
 
-static enum err compile_op(const struct value *op, size_t at, struct condition *condition, struct filter_error *ret_error)
+static enum err compile_op(const struct value *op, size_t at, struct condition *condition,
+                           struct filter_error *ret_error)
 {
 	if (!op)
 		return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".op").text, "is missing; one of " OP_NAMES);
 	if (op->kind != VALUE_STRING)
-		return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".op").text, "must be a string, not %s; one of " OP_NAMES,
-				     value_kind_name(op->kind));
+		return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".op").text,
+		                     "must be a string, not %s; one of " OP_NAMES, value_kind_name(op->kind));
 	for (enum where_op i = 0; i < WHERE_OPS; i++) {
 		if (slice_is(op->text, ops[i].name)) {
 			condition->op = i;
 			return OK;
 		}
 	}
-	return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".op").text, "unknown operator \"%.*s\"; one of " OP_NAMES,
-			     filter_shown_len(op->text), op->text.ptr);
+	return filter_refuse(ret_error, ERR_INVALID, part_of(at, ".op").text,
+	                     "unknown operator \"%.*s\"; one of " OP_NAMES, filter_shown_len(op->text), op->text.ptr);
 }
 
 void canonical_text(struct buf *out, struct slice text)
@@ -212,8 +212,8 @@ void canonical_text(struct buf *out, struct slice text)
 /* "<operator> <pointer>=<kind><value>..." */
 static bool write_canonical(struct arena *arena, struct condition *condition)
 {
-	static const char letters[] = {[JSON_NULL] = 'z',   [JSON_FALSE] = 'f',  [JSON_TRUE] = 't',
-				       [JSON_NUMBER] = 'n', [JSON_STRING] = 's'};
+	static const char letters[] = {
+	    [JSON_NULL] = 'z', [JSON_FALSE] = 'f', [JSON_TRUE] = 't', [JSON_NUMBER] = 'n', [JSON_STRING] = 's'};
 	struct buf text;
 	buf_init(&text);
 	buf_append_text(&text, ops[condition->op].name);
@@ -231,13 +231,13 @@ static bool write_canonical(struct arena *arena, struct condition *condition)
 }
 
 enum err condition_compile(struct arena *arena, const struct value *map, size_t at, struct condition *ret_condition,
-			   struct filter_error *ret_error)
+                           struct filter_error *ret_error)
 {
 	static const char *const keys[] = {"path", "op", "value", NULL};
 	struct condition condition = {0};
 	if (map->kind != VALUE_MAP)
 		return filter_refuse(ret_error, ERR_INVALID, part_of(at, "").text,
-				     "must be an object with path, op and value, not %s", value_kind_name(map->kind));
+		                     "must be an object with path, op and value, not %s", value_kind_name(map->kind));
 	enum err error = filter_check_keys(map, part_of(at, "").text, keys, ret_error);
 	if (error == OK)
 		error = compile_path(arena, value_get(map, "path"), at, &condition, ret_error);

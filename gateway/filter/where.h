@@ -42,16 +42,16 @@ struct condition {
 
 /* at: its place in the list, for the error. */
 enum err condition_compile(struct arena *arena, const struct value *map, size_t at, struct condition *ret_condition,
-			   struct filter_error *ret_error) MUST_USE;
+                           struct filter_error *ret_error) MUST_USE;
 /* payload is valid JSON. */
 bool condition_match(const struct condition *condition, struct slice payload);
 
 /* Sets the error and gives code back. Text beyond the error's room is cut. */
 enum err filter_refuse(struct filter_error *ret_error, enum err code, const char *where, const char *format, ...)
-	PRINTF_LIKE(4, 5);
+    PRINTF_LIKE(4, 5);
 /* Refuses the first key of map that is none of those listed (ending with NULL); OK if there is none. */
 enum err filter_check_keys(const struct value *map, const char *where, const char *const *allowed,
-			   struct filter_error *ret_error) MUST_USE;
+                           struct filter_error *ret_error) MUST_USE;
 
 /* A text of a peer's as errors show it: cut to FILTER_SHOWN_BYTES at a character's edge. For "%.*s". */
 #define FILTER_SHOWN_BYTES 40

@@ -156,7 +156,7 @@ static enum head_status read_field(struct head *head, struct slice line)
 	if (head->field_count == HEAD_FIELDS_MAX)
 		return refuse(head, HEAD_TOO_MANY_FIELDS, "too many header fields");
 	head->fields[head->field_count++] =
-		(struct head_field){name, trim((struct slice){colon + 1, line.len - name.len - 1})};
+	    (struct head_field){name, trim((struct slice){colon + 1, line.len - name.len - 1})};
 	return HEAD_COMPLETE;
 }
 

@@ -11,7 +11,8 @@
 /* One step of the judgement: false when the request is refused. */
 typedef bool judge(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal);
 
-static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message, enum metric metric)
+static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message,
+                   enum metric metric)
 {
 	*ret_refusal = (struct refusal){status, code, message, metric, 0};
 	return false;
@@ -33,10 +34,10 @@ static bool judge_path(const struct head *head, const struct upgrade_policy *pol
 	(void)policy;
 	if (!slice_is(head->path, "/v1/stream") && !slice_is(head->path, "/ws"))
 		return refuse(ret_refusal, 404, "not_found", "no such path; the WebSocket is at /v1/stream",
-			      METRIC_REFUSED_NOT_FOUND);
+		              METRIC_REFUSED_NOT_FOUND);
 	if (!slice_is(head->method, "GET"))
 		return refuse(ret_refusal, 405, "method_not_allowed", "a WebSocket is opened with GET",
-			      METRIC_REFUSED_BAD_REQUEST);
+		              METRIC_REFUSED_BAD_REQUEST);
 	return true;
 }
 
@@ -163,7 +164,7 @@ static bool judge_origin(const struct head *head, const struct upgrade_policy *p
 	if (has_one && policy->origin_count == 0 && head_get(head, "Host", &host, NULL) && is_same_origin(origin, host))
 		return true;
 	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins",
-		      METRIC_REFUSED_ORIGIN);
+	              METRIC_REFUSED_ORIGIN);
 }
 
 static bool judge_draining(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
@@ -195,16 +196,16 @@ static const struct front *choose_front(const struct head *head, struct refusal 
 	}
 	if (!has_offer)
 		return &front_json;
-	refuse(ret_refusal, 400, "unknown_subprotocol", "no offered subprotocol is known; offer tracegate.v1.json, or none",
-	       METRIC_REFUSED_BAD_REQUEST);
+	refuse(ret_refusal, 400, "unknown_subprotocol",
+	       "no offered subprotocol is known; offer tracegate.v1.json, or none", METRIC_REFUSED_BAD_REQUEST);
 	return NULL;
 }
 
-enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy, const struct front **ret_front,
-				    struct refusal *ret_refusal)
+enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy,
+                                    const struct front **ret_front, struct refusal *ret_refusal)
 {
 	static judge *const steps[] = {judge_path, judge_body,   judge_upgrade, judge_key,
-				       judge_host, judge_origin, judge_draining};
+	                               judge_host, judge_origin, judge_draining};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		if (!steps[i](head, policy, ret_refusal))
 			return UPGRADE_REFUSE;

@@ -2,7 +2,8 @@
 
 #include "common/base/clock.h"
 
-/* A token is 1e9 nanotokens, so rate_per_s tokens a second are rate_per_s nanotokens a nanosecond: nothing is rounded. */
+/* A token is 1e9 nanotokens, so rate_per_s tokens a second are rate_per_s nanotokens a nanosecond: nothing is rounded.
+ */
 #define NANOTOKENS UINT64_C(1000000000)
 #define BURST_MAX (UINT64_MAX / NANOTOKENS)
 

@@ -11,12 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 static void judge(struct filter *filter, struct slice payload)
 {
 	struct record record = {
-		.format = json_is_valid(payload, NULL, NULL) ? RECORD_JSON : RECORD_TEXT,
-		.channel = SLICE_LITERAL("trace:s1"),
-		.payload = payload,
-		.session = SLICE_LITERAL("s1"),
-		.agent = SLICE_LITERAL("a1"),
-		.type = SLICE_LITERAL("tool.call"),
+	    .format = json_is_valid(payload, NULL, NULL) ? RECORD_JSON : RECORD_TEXT,
+	    .channel = SLICE_LITERAL("trace:s1"),
+	    .payload = payload,
+	    .session = SLICE_LITERAL("s1"),
+	    .agent = SLICE_LITERAL("a1"),
+	    .type = SLICE_LITERAL("tool.call"),
 	};
 	(void)filter_match(filter, &record);
 	if (filter_canonical(filter).len == 0)
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	arena_init(&arena, (size_t)1 << 20);
 	if (json_decode(&arena, (struct slice){(const char *)bytes, line_len}, &request, NULL) == OK) {
 		if (filter_compile(value_get(request, "channels"), value_get(request, "filter"),
-				   (struct filter_patterns){patterns, 2}, &filter, &error) == OK)
+		                   (struct filter_patterns){patterns, 2}, &filter, &error) == OK)
 			judge(filter, (struct slice){(const char *)line_end + 1, len - line_len - 1});
 		else if (!error.where[0] || !error.message[0])
 			abort();

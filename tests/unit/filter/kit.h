@@ -9,13 +9,13 @@
 
 #define KIT_ARENA_BYTES ((size_t)4 << 20)
 
-static const struct slice kit_patterns[] = {SLICE_LITERAL("trace:*"), SLICE_LITERAL("agent:*"), SLICE_LITERAL("swarm:*"),
-					    SLICE_LITERAL("performance:*")};
+static const struct slice kit_patterns[] = {SLICE_LITERAL("trace:*"), SLICE_LITERAL("agent:*"),
+                                            SLICE_LITERAL("swarm:*"), SLICE_LITERAL("performance:*")};
 static const struct filter_patterns kit_served = {kit_patterns, 4};
 
 /* channels and filter are JSON texts, or NULL for absent ones. */
 static inline enum err kit_try(const char *channels, const char *filter, struct filter **ret_filter,
-			       struct filter_error *ret_error)
+                               struct filter_error *ret_error)
 {
 	struct arena arena;
 	struct value *channels_value = NULL, *filter_value = NULL;
@@ -41,9 +41,9 @@ static inline struct filter *kit_filter(const char *channels, const char *filter
 static inline struct record kit_record(const char *channel, const char *payload)
 {
 	return (struct record){
-		.format = json_is_valid(slice_of(payload), NULL, NULL) ? RECORD_JSON : RECORD_TEXT,
-		.channel = slice_of(channel),
-		.payload = slice_of(payload),
+	    .format = json_is_valid(slice_of(payload), NULL, NULL) ? RECORD_JSON : RECORD_TEXT,
+	    .channel = slice_of(channel),
+	    .payload = slice_of(payload),
 	};
 }
 

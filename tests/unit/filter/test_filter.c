@@ -61,7 +61,8 @@ START_TEST(lists_are_or_and_keys_are_and)
 	record.type = SLICE_LITERAL("tool.call");
 	ck_assert(is_wanted(NULL, "{\"session\":[\"s2\",\"s1\"]}", &record));
 	ck_assert(!is_wanted(NULL, "{\"session\":[\"s2\",\"s3\"]}", &record));
-	ck_assert(is_wanted(NULL, "{\"session\":[\"s1\"],\"agent\":[\"a1\",\"a2\"],\"type\":[\"x\",\"tool.*\"]}", &record));
+	ck_assert(
+	    is_wanted(NULL, "{\"session\":[\"s1\"],\"agent\":[\"a1\",\"a2\"],\"type\":[\"x\",\"tool.*\"]}", &record));
 	ck_assert(!is_wanted(NULL, "{\"session\":[\"s1\"],\"agent\":[\"a2\"]}", &record));
 	ck_assert(!is_wanted(NULL, "{\"session\":[\"s1\"],\"type\":[\"tool.call.*\"]}", &record));
 	ck_assert(!is_wanted("[\"agent:*\"]", "{\"session\":[\"s1\"]}", &record));
@@ -84,83 +85,84 @@ struct condition_example {
 };
 
 static const struct condition_example conditions[] = {
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":1}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":1.0e0}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1.0}", "{\"a\":1}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":\"1\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":true}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":-5}", "{\"a\":-5}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":9007199254740993}", "{\"a\":9007199254740993}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":9007199254740993}", "{\"a\":9007199254740992}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":18446744073709551615}", "{\"a\":18446744073709551615}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":123456789012345678901234567890}", "{\"a\":123456789012345678901234567891}",
-	 false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}", "{\"a\":\"\\u0078\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"\\u20ac\"}", "{\"a\":\"\xe2\x82\xac\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\\u0000y\"}", "{\"a\":\"x\\u0000y\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}", "{\"a\":\"x\\u0000y\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"\"}", "{\"a\":\"\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":null}", "{\"a\":null}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":null}", "{}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":false}", "{\"a\":false}", true},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":false}", "{\"a\":true}", false},
-	{"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":[1]}", false},
-	{"{\"path\":\"/a/0\",\"op\":\"==\",\"value\":1}", "{\"a\":[1]}", true},
-	{"{\"path\":\"/a~1b/~0\",\"op\":\"==\",\"value\":1}", "{\"a/b\":{\"~\":1}}", true},
-	{"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":2}", true},
-	{"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":\"1\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":{}}", true},
-	{"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":1}", false},
-	{"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{}", false},
-	{"{\"path\":\"/ms\",\"op\":\">\",\"value\":1000}", "{\"ms\":1000.5}", true},
-	{"{\"path\":\"/ms\",\"op\":\">\",\"value\":1000}", "{\"ms\":1000}", false},
-	{"{\"path\":\"/ms\",\"op\":\">=\",\"value\":1000}", "{\"ms\":1e3}", true},
-	{"{\"path\":\"/ms\",\"op\":\"<\",\"value\":1000}", "{\"ms\":-1e400}", true},
-	{"{\"path\":\"/ms\",\"op\":\"<=\",\"value\":1000}", "{\"ms\":1001}", false},
-	{"{\"path\":\"/ms\",\"op\":\"<\",\"value\":1000}", "{\"ms\":\"5\"}", false},
-	{"{\"path\":\"/ms\",\"op\":\">\",\"value\":\"b\"}", "{\"ms\":\"c\"}", true},
-	{"{\"path\":\"/ms\",\"op\":\"<\",\"value\":\"b\"}", "{\"ms\":\"a\\u00e9\"}", true},
-	{"{\"path\":\"/ms\",\"op\":\"<\",\"value\":\"b\"}", "{\"ms\":null}", false},
-	{"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":1.0}", true},
-	{"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":null}", true},
-	{"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":\"y\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"ell\"}", "{\"a\":\"h\\u0065llo\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"\"}", "{\"a\":\"\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"elx\"}", "{\"a\":\"hello\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"u00\"}", "{\"a\":\"\\u0065\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":[\"]\", {\"x\":\"x\"} ,[\"x\"], \"\\u0078\"]}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":[\"]\", {\"x\":\"x\"} ,[\"x\"], \"xx\"]}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"a\\\"]\"}", "{\"a\":[ \"a\\\"]\" ]}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":[1, 2.0 ,3]}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":[]}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":null}", "{\"a\":[null]}", true},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":\"2\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":{\"x\":1}}", false},
-	{"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"he\"}", "{\"a\":\"hello\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"el\"}", "{\"a\":\"hello\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"1\"}", "{\"a\":12}", false},
-	{"{\"path\":\"/a\",\"op\":\"glob\",\"value\":\"h?l*\"}", "{\"a\":\"hello\"}", true},
-	{"{\"path\":\"/a\",\"op\":\"glob\",\"value\":\"hell\"}", "{\"a\":\"hello\"}", false},
-	{"{\"path\":\"/a\",\"op\":\"exists\",\"value\":true}", "{\"a\":null}", true},
-	{"{\"path\":\"/a\",\"op\":\"exists\"}", "{\"a\":1}", true},
-	{"{\"path\":\"/a\",\"op\":\"exists\"}", "{}", false},
-	{"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "{}", true},
-	{"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "[1]", true},
-	{"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "{\"a\":1}", false},
-	{"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "not json", false},
-	{"{\"path\":\"\",\"op\":\"==\",\"value\":42}", " 42 ", true},
-	{"{\"path\":\"\",\"op\":\"==\",\"value\":\"text\"}", "\"text\"", true},
-	{"{\"path\":\"\",\"op\":\"contains\",\"value\":2}", "[1,2]", true},
-	{"{\"path\":\"\",\"op\":\"exists\"}", "NaN", false},
-	{"{\"path\":\"/a\",\"op\":\">\",\"value\":1},{\"path\":\"/a\",\"op\":\"<\",\"value\":3}", "{\"a\":2}", true},
-	{"{\"path\":\"/a\",\"op\":\">\",\"value\":1},{\"path\":\"/a\",\"op\":\"<\",\"value\":3}", "{\"a\":3}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":1}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":1.0e0}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1.0}", "{\"a\":1}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":\"1\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":true}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":-5}", "{\"a\":-5}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":9007199254740993}", "{\"a\":9007199254740993}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":9007199254740993}", "{\"a\":9007199254740992}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":18446744073709551615}", "{\"a\":18446744073709551615}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":123456789012345678901234567890}",
+     "{\"a\":123456789012345678901234567891}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}", "{\"a\":\"\\u0078\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"\\u20ac\"}", "{\"a\":\"\xe2\x82\xac\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\\u0000y\"}", "{\"a\":\"x\\u0000y\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}", "{\"a\":\"x\\u0000y\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":\"\"}", "{\"a\":\"\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":null}", "{\"a\":null}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":null}", "{}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":false}", "{\"a\":false}", true},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":false}", "{\"a\":true}", false},
+    {"{\"path\":\"/a\",\"op\":\"==\",\"value\":1}", "{\"a\":[1]}", false},
+    {"{\"path\":\"/a/0\",\"op\":\"==\",\"value\":1}", "{\"a\":[1]}", true},
+    {"{\"path\":\"/a~1b/~0\",\"op\":\"==\",\"value\":1}", "{\"a/b\":{\"~\":1}}", true},
+    {"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":2}", true},
+    {"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":\"1\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":{}}", true},
+    {"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{\"a\":1}", false},
+    {"{\"path\":\"/a\",\"op\":\"!=\",\"value\":1}", "{}", false},
+    {"{\"path\":\"/ms\",\"op\":\">\",\"value\":1000}", "{\"ms\":1000.5}", true},
+    {"{\"path\":\"/ms\",\"op\":\">\",\"value\":1000}", "{\"ms\":1000}", false},
+    {"{\"path\":\"/ms\",\"op\":\">=\",\"value\":1000}", "{\"ms\":1e3}", true},
+    {"{\"path\":\"/ms\",\"op\":\"<\",\"value\":1000}", "{\"ms\":-1e400}", true},
+    {"{\"path\":\"/ms\",\"op\":\"<=\",\"value\":1000}", "{\"ms\":1001}", false},
+    {"{\"path\":\"/ms\",\"op\":\"<\",\"value\":1000}", "{\"ms\":\"5\"}", false},
+    {"{\"path\":\"/ms\",\"op\":\">\",\"value\":\"b\"}", "{\"ms\":\"c\"}", true},
+    {"{\"path\":\"/ms\",\"op\":\"<\",\"value\":\"b\"}", "{\"ms\":\"a\\u00e9\"}", true},
+    {"{\"path\":\"/ms\",\"op\":\"<\",\"value\":\"b\"}", "{\"ms\":null}", false},
+    {"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":1.0}", true},
+    {"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":null}", true},
+    {"{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\",null]}", "{\"a\":\"y\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"ell\"}", "{\"a\":\"h\\u0065llo\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"\"}", "{\"a\":\"\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"elx\"}", "{\"a\":\"hello\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"u00\"}", "{\"a\":\"\\u0065\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":[\"]\", {\"x\":\"x\"} ,[\"x\"], \"\\u0078\"]}",
+     true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":[\"]\", {\"x\":\"x\"} ,[\"x\"], \"xx\"]}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"a\\\"]\"}", "{\"a\":[ \"a\\\"]\" ]}", true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":[1, 2.0 ,3]}", true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":[]}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":null}", "{\"a\":[null]}", true},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":2}", "{\"a\":\"2\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"contains\",\"value\":\"x\"}", "{\"a\":{\"x\":1}}", false},
+    {"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"he\"}", "{\"a\":\"hello\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"el\"}", "{\"a\":\"hello\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"prefix\",\"value\":\"1\"}", "{\"a\":12}", false},
+    {"{\"path\":\"/a\",\"op\":\"glob\",\"value\":\"h?l*\"}", "{\"a\":\"hello\"}", true},
+    {"{\"path\":\"/a\",\"op\":\"glob\",\"value\":\"hell\"}", "{\"a\":\"hello\"}", false},
+    {"{\"path\":\"/a\",\"op\":\"exists\",\"value\":true}", "{\"a\":null}", true},
+    {"{\"path\":\"/a\",\"op\":\"exists\"}", "{\"a\":1}", true},
+    {"{\"path\":\"/a\",\"op\":\"exists\"}", "{}", false},
+    {"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "{}", true},
+    {"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "[1]", true},
+    {"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "{\"a\":1}", false},
+    {"{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}", "not json", false},
+    {"{\"path\":\"\",\"op\":\"==\",\"value\":42}", " 42 ", true},
+    {"{\"path\":\"\",\"op\":\"==\",\"value\":\"text\"}", "\"text\"", true},
+    {"{\"path\":\"\",\"op\":\"contains\",\"value\":2}", "[1,2]", true},
+    {"{\"path\":\"\",\"op\":\"exists\"}", "NaN", false},
+    {"{\"path\":\"/a\",\"op\":\">\",\"value\":1},{\"path\":\"/a\",\"op\":\"<\",\"value\":3}", "{\"a\":2}", true},
+    {"{\"path\":\"/a\",\"op\":\">\",\"value\":1},{\"path\":\"/a\",\"op\":\"<\",\"value\":3}", "{\"a\":3}", false},
 };
 
 START_TEST(conditions_mean_what_the_header_says)
 {
 	const struct condition_example *example = &conditions[_i];
 	ck_assert_msg(passes(example->condition, example->payload) == example->passes, "%s on %s", example->condition,
-		      example->payload);
+	              example->payload);
 }
 END_TEST
 
@@ -183,48 +185,50 @@ struct error_example {
 };
 
 static const struct error_example errors[] = {
-	{"5", NULL, "channels", "must be an array of strings, not number"},
-	{"\"trace:*\"", NULL, "channels", "not string"},
-	{"[]", NULL, "channels", "an empty list matches nothing"},
-	{"[\"trace:*\",5]", NULL, "channels[1]", "must be a string, not number"},
-	{"[\"\"]", NULL, "channels[0]", "must not be empty"},
-	{"[\"system:x\"]", NULL, "channels[0]", "serves trace:*, agent:*, swarm:*, performance:*"},
-	{"[\"trace:a\",\"foo:*\"]", NULL, "channels[1]", "\"foo:*\""},
-	{"[\"trace\"]", NULL, "channels[0]", "\"trace\""},
-	{"[\"TRACE:*\"]", NULL, "channels[0]", "\"TRACE:*\""},
-	{NULL, "[]", "filter", "must be an object, not array"},
-	{NULL, "null", "filter", "must be an object, not null"},
-	{NULL, "{\"sesion\":[\"a\"]}", "filter", "unknown key \"sesion\"; allowed: session, agent, type, where"},
-	{NULL, "{\"session\":\"s1\"}", "filter.session", "must be an array of strings, not string"},
-	{NULL, "{\"session\":[]}", "filter.session", "an empty list"},
-	{NULL, "{\"session\":[\"a\",1]}", "filter.session[1]", "must be a string, not number"},
-	{NULL, "{\"agent\":[null]}", "filter.agent[0]", "not null"},
-	{NULL, "{\"type\":[\"\"]}", "filter.type[0]", "must not be empty"},
-	{NULL, "{\"where\":{}}", "filter.where", "must be an array of conditions, not object"},
-	{NULL, "{\"where\":[1]}", "filter.where[0]", "must be an object with path, op and value, not number"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":1},{\"path\":\"/a\",\"op\":\"=~\",\"value\":1}]}",
-	 "filter.where[1].op", "unknown operator \"=~\"; one of == != < <= > >= in contains prefix glob exists"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"value\":1}]}", "filter.where[0].op", "is missing"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":1,\"value\":1}]}", "filter.where[0].op", "must be a string, not number"},
-	{NULL, "{\"where\":[{\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "is missing"},
-	{NULL, "{\"where\":[{\"path\":\"a\",\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
-	{NULL, "{\"where\":[{\"path\":\"/~2\",\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
-	{NULL, "{\"where\":[{\"path\":[],\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\"}]}", "filter.where[0].value", "is missing"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":[1]}]}", "filter.where[0].value",
-	 "\"==\" needs a string, a number, a boolean or null, not array"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"!=\",\"value\":{}}]}", "filter.where[0].value", "not object"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"<\",\"value\":true}]}", "filter.where[0].value",
-	 "\"<\" needs a number or a string, not boolean"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":1}]}", "filter.where[0].value", "\"in\" needs an array"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[]}]}", "filter.where[0].value", "at least one"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,[2]]}]}", "filter.where[0].value[1]", "not array"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"prefix\",\"value\":1}]}", "filter.where[0].value",
-	 "\"prefix\" needs a string, not number"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"value\":1}]}", "filter.where[0].value",
-	 "\"exists\" needs true or false, not number"},
-	{NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"val\":true}]}", "filter.where[0]",
-	 "unknown key \"val\"; allowed: path, op, value"},
+    {"5", NULL, "channels", "must be an array of strings, not number"},
+    {"\"trace:*\"", NULL, "channels", "not string"},
+    {"[]", NULL, "channels", "an empty list matches nothing"},
+    {"[\"trace:*\",5]", NULL, "channels[1]", "must be a string, not number"},
+    {"[\"\"]", NULL, "channels[0]", "must not be empty"},
+    {"[\"system:x\"]", NULL, "channels[0]", "serves trace:*, agent:*, swarm:*, performance:*"},
+    {"[\"trace:a\",\"foo:*\"]", NULL, "channels[1]", "\"foo:*\""},
+    {"[\"trace\"]", NULL, "channels[0]", "\"trace\""},
+    {"[\"TRACE:*\"]", NULL, "channels[0]", "\"TRACE:*\""},
+    {NULL, "[]", "filter", "must be an object, not array"},
+    {NULL, "null", "filter", "must be an object, not null"},
+    {NULL, "{\"sesion\":[\"a\"]}", "filter", "unknown key \"sesion\"; allowed: session, agent, type, where"},
+    {NULL, "{\"session\":\"s1\"}", "filter.session", "must be an array of strings, not string"},
+    {NULL, "{\"session\":[]}", "filter.session", "an empty list"},
+    {NULL, "{\"session\":[\"a\",1]}", "filter.session[1]", "must be a string, not number"},
+    {NULL, "{\"agent\":[null]}", "filter.agent[0]", "not null"},
+    {NULL, "{\"type\":[\"\"]}", "filter.type[0]", "must not be empty"},
+    {NULL, "{\"where\":{}}", "filter.where", "must be an array of conditions, not object"},
+    {NULL, "{\"where\":[1]}", "filter.where[0]", "must be an object with path, op and value, not number"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":1},{\"path\":\"/a\",\"op\":\"=~\",\"value\":1}]}",
+     "filter.where[1].op", "unknown operator \"=~\"; one of == != < <= > >= in contains prefix glob exists"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"value\":1}]}", "filter.where[0].op", "is missing"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":1,\"value\":1}]}", "filter.where[0].op",
+     "must be a string, not number"},
+    {NULL, "{\"where\":[{\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "is missing"},
+    {NULL, "{\"where\":[{\"path\":\"a\",\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
+    {NULL, "{\"where\":[{\"path\":\"/~2\",\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
+    {NULL, "{\"where\":[{\"path\":[],\"op\":\"==\",\"value\":1}]}", "filter.where[0].path", "JSON Pointer"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\"}]}", "filter.where[0].value", "is missing"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":[1]}]}", "filter.where[0].value",
+     "\"==\" needs a string, a number, a boolean or null, not array"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"!=\",\"value\":{}}]}", "filter.where[0].value", "not object"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"<\",\"value\":true}]}", "filter.where[0].value",
+     "\"<\" needs a number or a string, not boolean"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":1}]}", "filter.where[0].value",
+     "\"in\" needs an array"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[]}]}", "filter.where[0].value", "at least one"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,[2]]}]}", "filter.where[0].value[1]", "not array"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"prefix\",\"value\":1}]}", "filter.where[0].value",
+     "\"prefix\" needs a string, not number"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"value\":1}]}", "filter.where[0].value",
+     "\"exists\" needs true or false, not number"},
+    {NULL, "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"val\":true}]}", "filter.where[0]",
+     "unknown key \"val\"; allowed: path, op, value"},
 };
 
 START_TEST(errors_name_the_bad_part)
@@ -241,9 +245,9 @@ END_TEST
 
 START_TEST(accepts_globs_that_can_overlap_what_is_served)
 {
-	static const char *const accepted[] = {"[\"*\"]",	  "[\"t*\"]",	 "[\"?race:x\"]", "[\"[ta]*\"]",
-					       "[\"trace:\"]",	  "[\"trace:*\"]", "[\"\\\\trace:a\"]",
-					       "[\"trace:\\\\*\"]", "[\"trace:a\\u0000b\"]"};
+	static const char *const accepted[] = {"[\"*\"]",           "[\"t*\"]",          "[\"?race:x\"]",
+	                                       "[\"[ta]*\"]",       "[\"trace:\"]",      "[\"trace:*\"]",
+	                                       "[\"\\\\trace:a\"]", "[\"trace:\\\\*\"]", "[\"trace:a\\u0000b\"]"};
 	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++)
 		filter_unref(kit_filter(accepted[i], NULL));
 }
@@ -331,40 +335,42 @@ START_TEST(equal_filters_have_equal_canonical_texts)
 	ck_assert(is_same("[\"trace:*\",\"agent:*\"]", NULL, "[\"agent:*\",\"trace:*\",\"agent:*\"]", NULL));
 	ck_assert(is_same(NULL, NULL, "[\"performance:*\",\"swarm:*\",\"agent:*\",\"trace:*\"]", "{}"));
 	ck_assert(is_same(NULL, "{\"session\":[\"a\",\"b\"],\"type\":[\"x\",\"y*\"]}", NULL,
-			  "{\"type\":[\"y*\",\"x\",\"x\"],\"session\":[\"b\",\"a\",\"b\"]}"));
-	ck_assert(is_same(NULL,
-			  "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\"]},{\"path\":\"/b\",\"op\":\"exists\"}]}",
-			  NULL,
-			  "{\"where\":[{\"op\":\"exists\",\"value\":true,\"path\":\"/b\"},"
-			  "{\"path\":\"/a\",\"op\":\"in\",\"value\":[\"x\",1,1]},{\"path\":\"/b\",\"op\":\"exists\"}]}"));
+	                  "{\"type\":[\"y*\",\"x\",\"x\"],\"session\":[\"b\",\"a\",\"b\"]}"));
+	ck_assert(is_same(
+	    NULL,
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1,\"x\"]},{\"path\":\"/b\",\"op\":\"exists\"}]}",
+	    NULL,
+	    "{\"where\":[{\"op\":\"exists\",\"value\":true,\"path\":\"/b\"},"
+	    "{\"path\":\"/a\",\"op\":\"in\",\"value\":[\"x\",1,1]},{\"path\":\"/b\",\"op\":\"exists\"}]}"));
 }
 END_TEST
 
 START_TEST(different_filters_have_different_canonical_texts)
 {
 	static const char *const filters[] = {
-		"{}",
-		"{\"session\":[\"a\"]}",
-		"{\"agent\":[\"a\"]}",
-		"{\"type\":[\"a\"]}",
-		"{\"session\":[\"a\",\"b\"]}",
-		"{\"session\":[\"a,b\"]}",
-		"{\"session\":[\"a1:b\"]}",
-		"{\"session\":[\"a]agent[1:b\"]}",
-		"{\"session\":[\"a\"],\"agent\":[\"b\"]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":1}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":\"1\"}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1]}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":true}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":null}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}]}",
-		"{\"where\":[{\"path\":\"/a\",\"op\":\"exists\"}]}",
-		"{\"where\":[{\"path\":\"/a=n1:1\",\"op\":\"==\",\"value\":1}]}",
+	    "{}",
+	    "{\"session\":[\"a\"]}",
+	    "{\"agent\":[\"a\"]}",
+	    "{\"type\":[\"a\"]}",
+	    "{\"session\":[\"a\",\"b\"]}",
+	    "{\"session\":[\"a,b\"]}",
+	    "{\"session\":[\"a1:b\"]}",
+	    "{\"session\":[\"a]agent[1:b\"]}",
+	    "{\"session\":[\"a\"],\"agent\":[\"b\"]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":1}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":\"1\"}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"in\",\"value\":[1]}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":true}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":null}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\",\"value\":false}]}",
+	    "{\"where\":[{\"path\":\"/a\",\"op\":\"exists\"}]}",
+	    "{\"where\":[{\"path\":\"/a=n1:1\",\"op\":\"==\",\"value\":1}]}",
 	};
 	size_t count = sizeof filters / sizeof filters[0];
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < count; j++)
-			ck_assert_msg(is_same(NULL, filters[i], NULL, filters[j]) == (i == j), "%s and %s", filters[i], filters[j]);
+			ck_assert_msg(is_same(NULL, filters[i], NULL, filters[j]) == (i == j), "%s and %s", filters[i],
+			              filters[j]);
 	}
 }
 END_TEST
@@ -372,7 +378,8 @@ END_TEST
 START_TEST(outlives_the_values_and_dies_with_its_last_reference)
 {
 	struct record record = kit_record("trace:s1", "{\"a\":\"x\"}");
-	struct filter *made = kit_filter("[\"trace:s1\"]", "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}]}");
+	struct filter *made =
+	    kit_filter("[\"trace:s1\"]", "{\"where\":[{\"path\":\"/a\",\"op\":\"==\",\"value\":\"x\"}]}");
 	ck_assert_ptr_eq(filter_ref(made), made);
 	filter_unref(made);
 	ck_assert(filter_match(made, &record));

@@ -11,67 +11,67 @@ struct example {
 };
 
 static const struct example examples[] = {
-	{"", "", true},
-	{"", "a", false},
-	{"a", "", false},
-	{"*", "", true},
-	{"**", "", true},
-	{"?", "", false},
-	{"*", "anything", true},
-	{"trace:*", "trace:", true},
-	{"trace:*", "trace:s1", true},
-	{"trace:*", "trace", false},
-	{"trace:*", "TRACE:1", false},
-	{"trace:?", "trace:1", true},
-	{"trace:?", "trace:12", false},
-	{"trace:[ab]", "trace:a", true},
-	{"trace:[ab]", "trace:[ab]", false},
-	{"trace:\\[ab]", "trace:[ab]", true},
-	{"trace:a\\*b", "trace:a*b", true},
-	{"trace:a\\*b", "trace:axb", false},
-	{"[a-c]x", "bx", true},
-	{"[a-c]x", "dx", false},
-	{"[c-a]x", "bx", true}, /* a range the wrong way round is turned */
-	{"[^a-c]x", "dx", true},
-	{"[^a-c]x", "ax", false},
-	{"[\\]]", "]", true},
-	{"[\\a-c]", "-", true}, /* after an escape a dash is a plain byte */
-	{"[\\a-c]", "b", false},
-	{"[a-]", "]", true}, /* the range a to ], not closed */
-	{"*a*b*c", "xxaxxbxxc", true},
-	{"*a*b*c", "xxaxxcxxb", false},
-	{"*ab", "aab", true},
-	{"a*?", "a", false},
-	{"a*?", "ab", true},
-	{"a**b", "ab", true},
-	{"a**", "a", true},
-	{"tool.*.end", "tool.call.end", true},
-	{"\xc3*", "\xc3\xa9", true},
-	{"[\x80-\xff]", "\xe9", true},
-	/* malformed, as Redis takes it */
-	{"[", "a", false},
-	{"[", "[", false},
-	{"[abc", "b", true},
-	{"[abc", "d", false},
-	{"[a-", "-", true},
-	{"[^", "x", true},
-	{"[^", "xy", false},
-	{"[^]", "x", true},
-	{"[]", "x", false},
-	{"[]a]", "a]", false},
-	{"[a\\", "\\", true},
-	{"a\\", "a\\", true},
-	{"a\\", "a", false},
-	{"\\", "\\", true},
-	{"]", "]", true},
-	{"^", "^", true},
+    {"", "", true},
+    {"", "a", false},
+    {"a", "", false},
+    {"*", "", true},
+    {"**", "", true},
+    {"?", "", false},
+    {"*", "anything", true},
+    {"trace:*", "trace:", true},
+    {"trace:*", "trace:s1", true},
+    {"trace:*", "trace", false},
+    {"trace:*", "TRACE:1", false},
+    {"trace:?", "trace:1", true},
+    {"trace:?", "trace:12", false},
+    {"trace:[ab]", "trace:a", true},
+    {"trace:[ab]", "trace:[ab]", false},
+    {"trace:\\[ab]", "trace:[ab]", true},
+    {"trace:a\\*b", "trace:a*b", true},
+    {"trace:a\\*b", "trace:axb", false},
+    {"[a-c]x", "bx", true},
+    {"[a-c]x", "dx", false},
+    {"[c-a]x", "bx", true}, /* a range the wrong way round is turned */
+    {"[^a-c]x", "dx", true},
+    {"[^a-c]x", "ax", false},
+    {"[\\]]", "]", true},
+    {"[\\a-c]", "-", true}, /* after an escape a dash is a plain byte */
+    {"[\\a-c]", "b", false},
+    {"[a-]", "]", true}, /* the range a to ], not closed */
+    {"*a*b*c", "xxaxxbxxc", true},
+    {"*a*b*c", "xxaxxcxxb", false},
+    {"*ab", "aab", true},
+    {"a*?", "a", false},
+    {"a*?", "ab", true},
+    {"a**b", "ab", true},
+    {"a**", "a", true},
+    {"tool.*.end", "tool.call.end", true},
+    {"\xc3*", "\xc3\xa9", true},
+    {"[\x80-\xff]", "\xe9", true},
+    /* malformed, as Redis takes it */
+    {"[", "a", false},
+    {"[", "[", false},
+    {"[abc", "b", true},
+    {"[abc", "d", false},
+    {"[a-", "-", true},
+    {"[^", "x", true},
+    {"[^", "xy", false},
+    {"[^]", "x", true},
+    {"[]", "x", false},
+    {"[]a]", "a]", false},
+    {"[a\\", "\\", true},
+    {"a\\", "a\\", true},
+    {"a\\", "a", false},
+    {"\\", "\\", true},
+    {"]", "]", true},
+    {"^", "^", true},
 };
 
 START_TEST(matches_as_redis_does)
 {
 	const struct example *example = &examples[_i];
-	ck_assert_msg(glob_match(slice_of(example->pattern), slice_of(example->text)) == example->matches, "%s against %s",
-		      example->pattern, example->text);
+	ck_assert_msg(glob_match(slice_of(example->pattern), slice_of(example->text)) == example->matches,
+	              "%s against %s", example->pattern, example->text);
 }
 END_TEST
 
@@ -129,7 +129,8 @@ START_TEST(agrees_with_the_recursive_meaning)
 		fill(text, 6, "abc]-^\\*", &seed);
 		bool is_match = is_match_by_recursion(pattern, text);
 		matches += is_match;
-		ck_assert_msg(glob_match(slice_of(pattern), slice_of(text)) == is_match, "%s against %s", pattern, text);
+		ck_assert_msg(glob_match(slice_of(pattern), slice_of(text)) == is_match, "%s against %s", pattern,
+		              text);
 	}
 	ck_assert_uint_gt(matches, 1000);
 }

@@ -41,14 +41,14 @@ START_TEST(hits_each_owner_once_whatever_its_filter_is_filed_under)
 	record.agent = SLICE_LITERAL("a1");
 	record.type = SLICE_LITERAL("tool.call");
 	struct index_member *members[SLOTS] = {
-		add(index, 0, NULL, "{\"session\":[\"s1\",\"s17\",\"s18\"]}"),
-		add(index, 1, "[\"trace:s17\",\"trace:s18\"]", "{\"type\":[\"tool.*\"]}"),
-		add(index, 2, NULL, "{\"agent\":[\"a1\"],\"session\":[\"s17\"],\"type\":[\"tool.call\"]}"),
-		add(index, 3, NULL, "{\"type\":[\"tool.call\",\"x\"]}"),
-		add(index, 4, NULL, NULL),
-		add(index, 5, "[\"trace:s17\",\"agent:*\"]", NULL),
-		add(index, 6, NULL, "{\"agent\":[\"a2\"]}"),
-		add(index, 7, NULL, "{\"session\":[\"s17\"],\"where\":[{\"path\":\"/n\",\"op\":\">\",\"value\":5}]}"),
+	    add(index, 0, NULL, "{\"session\":[\"s1\",\"s17\",\"s18\"]}"),
+	    add(index, 1, "[\"trace:s17\",\"trace:s18\"]", "{\"type\":[\"tool.*\"]}"),
+	    add(index, 2, NULL, "{\"agent\":[\"a1\"],\"session\":[\"s17\"],\"type\":[\"tool.call\"]}"),
+	    add(index, 3, NULL, "{\"type\":[\"tool.call\",\"x\"]}"),
+	    add(index, 4, NULL, NULL),
+	    add(index, 5, "[\"trace:s17\",\"agent:*\"]", NULL),
+	    add(index, 6, NULL, "{\"agent\":[\"a2\"]}"),
+	    add(index, 7, NULL, "{\"session\":[\"s17\"],\"where\":[{\"path\":\"/n\",\"op\":\">\",\"value\":5}]}"),
 	};
 	ck_assert_uint_eq(index_count(index), SLOTS);
 	count_hits(index, &record, counts);
@@ -92,9 +92,11 @@ static const char *const types[] = {"", "tool.call", "tool.end", "llm.call"};
 static const char *const channels[] = {"trace:s1", "trace:s2", "agent:a1", "swarm:w", "performance:p"};
 static const char *const payloads[] = {"{\"n\":1}", "{\"n\":2,\"t\":\"abc\"}", "[1]", "not json", "{}"};
 static const char *const type_patterns[] = {"tool.*", "*.call", "tool.call", "llm.call", "tool.end", "x"};
-static const char *const channel_patterns[] = {"trace:s1", "trace:s2", "trace:*", "agent:a?", "agent:a1", "swarm:w", "*"};
-static const char *const wheres[] = {"{\"path\":\"/n\",\"op\":\">\",\"value\":1}", "{\"path\":\"/t\",\"op\":\"prefix\",\"value\":\"a\"}",
-				     "{\"path\":\"/n\",\"op\":\"exists\"}"};
+static const char *const channel_patterns[] = {"trace:s1", "trace:s2", "trace:*", "agent:a?",
+                                               "agent:a1", "swarm:w",  "*"};
+static const char *const wheres[] = {"{\"path\":\"/n\",\"op\":\">\",\"value\":1}",
+                                     "{\"path\":\"/t\",\"op\":\"prefix\",\"value\":\"a\"}",
+                                     "{\"path\":\"/n\",\"op\":\"exists\"}"};
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 /* Writes a random list of strings, or of ready JSON where quote is "", taken from choices; skips empty choices. */
@@ -121,9 +123,9 @@ static void write_filter(char *out, unsigned *seed)
 		size_t count;
 		const char *quote;
 	} keys[] = {{"session", sessions, COUNT_OF(sessions), "\""},
-		    {"agent", agents, COUNT_OF(agents), "\""},
-		    {"type", type_patterns, COUNT_OF(type_patterns), "\""},
-		    {"where", wheres, COUNT_OF(wheres), ""}};
+	            {"agent", agents, COUNT_OF(agents), "\""},
+	            {"type", type_patterns, COUNT_OF(type_patterns), "\""},
+	            {"where", wheres, COUNT_OF(wheres), ""}};
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		if (rand_r(seed) % 3)
 			continue;
@@ -139,7 +141,8 @@ static void write_filter(char *out, unsigned *seed)
 
 static struct record random_record(unsigned *seed)
 {
-	struct record record = kit_record(pick(channels, COUNT_OF(channels), seed), pick(payloads, COUNT_OF(payloads), seed));
+	struct record record =
+	    kit_record(pick(channels, COUNT_OF(channels), seed), pick(payloads, COUNT_OF(payloads), seed));
 	record.session = slice_of(pick(sessions, COUNT_OF(sessions), seed));
 	record.agent = slice_of(pick(agents, COUNT_OF(agents), seed));
 	record.type = slice_of(pick(types, COUNT_OF(types), seed));
@@ -169,8 +172,9 @@ START_TEST(agrees_with_asking_every_filter)
 		for (size_t i = 0; i < FILTERS; i++) {
 			unsigned wanted = members[i] && filter_match(filters[i], &record);
 			total += wanted;
-			ck_assert_msg(counts[i] == wanted, "%.*s hits %u instead of %u", (int)filter_canonical(filters[i]).len,
-				      filter_canonical(filters[i]).ptr, counts[i], wanted);
+			ck_assert_msg(counts[i] == wanted, "%.*s hits %u instead of %u",
+			              (int)filter_canonical(filters[i]).len, filter_canonical(filters[i]).ptr,
+			              counts[i], wanted);
 		}
 		if (round % 4 == 0 && members[round % FILTERS]) {
 			index_remove(index, members[round % FILTERS]);

@@ -19,7 +19,8 @@ static void check_slice(struct slice slice, const char *expected)
 
 START_TEST(reads_a_request_and_leaves_what_is_behind_it)
 {
-	const char *text = "GET /v1/stream?a=1&b=%20 HTTP/1.1\r\nHost: h:8080\r\nX-Empty:\r\nX-Space: \t a b\t \r\n\r\n\x81\x80";
+	const char *text =
+	    "GET /v1/stream?a=1&b=%20 HTTP/1.1\r\nHost: h:8080\r\nX-Empty:\r\nX-Space: \t a b\t \r\n\r\n\x81\x80";
 	struct slice value;
 	ck_assert_int_eq(read_text(text), HEAD_COMPLETE);
 	check_slice(head.method, "GET");
@@ -53,51 +54,53 @@ START_TEST(every_shorter_piece_is_partial)
 }
 END_TEST
 
-
-#define TEXT(text) {text, sizeof(text) - 1}
+#define TEXT(text)                                                                                                     \
+	{                                                                                                              \
+		text, sizeof(text) - 1                                                                                 \
+	}
 static const struct {
 	struct slice text;
 	enum head_status status;
 } refused[] = {
-	{TEXT("GET /\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\nHost: h\n\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nHost: h\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\n Host: h\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nHost : h\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nHost\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\n: h\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA(b): h\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA\xc3\xa9: h\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\0"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1\r\nA: b\x7f\r\n\r\n"), HEAD_BAD},
-	{TEXT("\r\nGET / HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("\x16\x03\x01\x02"), HEAD_BAD}, /* TLS on a plain port */
-	{TEXT("<html>"), HEAD_BAD},
-	{TEXT("GET  / HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1 \r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / \r\n\r\n"), HEAD_BAD},
-	{TEXT("GET /\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET\r\n\r\n"), HEAD_BAD},
-	{TEXT(" GET / HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("G\tT / HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / http/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.1x\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/11\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET a HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET * HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET http://h/ HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET /a#b HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET /a\xc3\xa9 HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET /a\tb HTTP/1.1\r\n\r\n"), HEAD_BAD},
-	{TEXT("GET / HTTP/1.2\r\n\r\n"), HEAD_VERSION},
-	{TEXT("GET / HTTP/2.0\r\n\r\n"), HEAD_VERSION},
-	{TEXT("GET / HTTP/0.9\r\n\r\n"), HEAD_VERSION},
-	{TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), HEAD_VERSION},
+    {TEXT("GET /\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\nHost: h\n\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\n Host: h\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nHost : h\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nHost\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\n: h\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA(b): h\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA\xc3\xa9: h\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\0"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1\r\nA: b\x7f\r\n\r\n"), HEAD_BAD},
+    {TEXT("\r\nGET / HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("\x16\x03\x01\x02"), HEAD_BAD}, /* TLS on a plain port */
+    {TEXT("<html>"), HEAD_BAD},
+    {TEXT("GET  / HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1 \r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / \r\n\r\n"), HEAD_BAD},
+    {TEXT("GET /\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET\r\n\r\n"), HEAD_BAD},
+    {TEXT(" GET / HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("G\tT / HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / http/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.1x\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/11\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET a HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET * HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET http://h/ HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET /a#b HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET /a\xc3\xa9 HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET /a\tb HTTP/1.1\r\n\r\n"), HEAD_BAD},
+    {TEXT("GET / HTTP/1.2\r\n\r\n"), HEAD_VERSION},
+    {TEXT("GET / HTTP/2.0\r\n\r\n"), HEAD_VERSION},
+    {TEXT("GET / HTTP/0.9\r\n\r\n"), HEAD_VERSION},
+    {TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), HEAD_VERSION},
 };
 
 START_TEST(refuses_what_the_grammar_does_not_know)
@@ -165,7 +168,8 @@ END_TEST
 
 START_TEST(finds_tokens_over_all_fields_of_a_name)
 {
-	ck_assert_int_eq(read_text("GET / HTTP/1.1\r\nConnection: keep-alive, ,Foo\r\nconnection:\tUpgrade\r\n\r\n"), HEAD_COMPLETE);
+	ck_assert_int_eq(read_text("GET / HTTP/1.1\r\nConnection: keep-alive, ,Foo\r\nconnection:\tUpgrade\r\n\r\n"),
+	                 HEAD_COMPLETE);
 	ck_assert(head_lists(&head, "Connection", "upgrade"));
 	ck_assert(head_lists(&head, "Connection", "foo"));
 	ck_assert(!head_lists(&head, "Connection", "up"));

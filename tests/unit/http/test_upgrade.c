@@ -46,74 +46,74 @@ struct example {
 #define STREAM "GET /v1/stream HTTP/1.1"
 
 static const struct example examples[] = {
-	{STREAM, GOOD, 101},
-	{"GET /ws HTTP/1.1", GOOD, 101},
-	{"GET /v1/stream?access_token=x HTTP/1.1", GOOD, 101},
-	/* paths and methods */
-	{"GET / HTTP/1.1", GOOD, 404},
-	{"GET /v1/stream/ HTTP/1.1", GOOD, 404},
-	{"GET /v1/strea%6d HTTP/1.1", GOOD, 404},
-	{"GET //v1/stream HTTP/1.1", GOOD, 404},
-	{"GET /v1/../v1/stream HTTP/1.1", GOOD, 404},
-	{"GET /V1/stream HTTP/1.1", GOOD, 404},
-	{"POST /nothing HTTP/1.1", GOOD, 404},
-	{"POST /v1/stream HTTP/1.1", GOOD, 405},
-	{"HEAD /ws HTTP/1.1", GOOD, 405},
-	{"OPTIONS /ws HTTP/1.1", GOOD, 405},
-	{"get /ws HTTP/1.1", GOOD, 405},
-	/* bodies */
-	{STREAM, GOOD "Content-Length: 0\r\n", 101},
-	{STREAM, GOOD "Content-Length: 5\r\n", 400},
-	{STREAM, GOOD "Content-Length: 0\r\nContent-Length: 0\r\n", 400},
-	{STREAM, GOOD "Content-Length: 00x\r\n", 400},
-	{STREAM, GOOD "Transfer-Encoding: chunked\r\n", 400},
-	{STREAM, GOOD "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", 400},
-	/* version and upgrade */
-	{"GET /v1/stream HTTP/1.0", GOOD, 426},
-	{STREAM, HOST ASKS KEY, 426},
-	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 8\r\n", 426},
-	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 12\r\n", 426},
-	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13a\r\n", 426},
-	{STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13, 8\r\n", 426},
-	{STREAM, HOST ASKS KEY VERSION VERSION, 426},
-	{STREAM, HOST VERSION KEY "Connection: Upgrade\r\n", 426},
-	{STREAM, HOST VERSION KEY "Upgrade: websocket\r\n", 426},
-	{STREAM, HOST VERSION KEY "Upgrade: h2c\r\nConnection: Upgrade\r\n", 426},
-	{STREAM, HOST VERSION KEY "Upgrade: websocket\r\nConnection: close\r\n", 426},
-	{STREAM, HOST VERSION KEY "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, UPGRADE\r\n", 101},
-	{STREAM, HOST, 426},
-	/* keys */
-	{STREAM, HOST ASKS VERSION, 400},
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: abc\r\n", 400},
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key:\r\n", 400},
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n", 400},
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n", 400},
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n", 400}, /* unused bits are not zero */
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n", 400}, /* 18 bytes */
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQA=\r\n", 400}, /* 17 bytes */
-	{STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", 400},
-	{STREAM, GOOD KEY, 400},
-	/* hosts */
-	{STREAM, ASKS VERSION KEY, 400},
-	{STREAM, GOOD HOST, 400},
-	{STREAM, ASKS VERSION KEY "Host:\r\n", 400},
-	{STREAM, ASKS VERSION KEY "Host: a/b\r\n", 400},
-	{STREAM, ASKS VERSION KEY "Host: a, b\r\n", 400},
-	{STREAM, ASKS VERSION KEY "Host: [::1]:8080\r\n", 101},
-	/* extensions are the library's to negotiate; nonsense is ignored */
-	{STREAM, GOOD "Sec-WebSocket-Extensions: ,;constructor=;;\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Extensions:\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=\"10\"\r\n", 101},
-	/* subprotocols */
-	{STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: other, tracegate.v1.json\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, tracegate.v1.json\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: ,\r\n", 101},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: other\r\n", 400},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, other\r\n", 400},
-	{STREAM, GOOD "Sec-WebSocket-Protocol: TRACEGATE.v1.json\r\n", 400},
+    {STREAM, GOOD, 101},
+    {"GET /ws HTTP/1.1", GOOD, 101},
+    {"GET /v1/stream?access_token=x HTTP/1.1", GOOD, 101},
+    /* paths and methods */
+    {"GET / HTTP/1.1", GOOD, 404},
+    {"GET /v1/stream/ HTTP/1.1", GOOD, 404},
+    {"GET /v1/strea%6d HTTP/1.1", GOOD, 404},
+    {"GET //v1/stream HTTP/1.1", GOOD, 404},
+    {"GET /v1/../v1/stream HTTP/1.1", GOOD, 404},
+    {"GET /V1/stream HTTP/1.1", GOOD, 404},
+    {"POST /nothing HTTP/1.1", GOOD, 404},
+    {"POST /v1/stream HTTP/1.1", GOOD, 405},
+    {"HEAD /ws HTTP/1.1", GOOD, 405},
+    {"OPTIONS /ws HTTP/1.1", GOOD, 405},
+    {"get /ws HTTP/1.1", GOOD, 405},
+    /* bodies */
+    {STREAM, GOOD "Content-Length: 0\r\n", 101},
+    {STREAM, GOOD "Content-Length: 5\r\n", 400},
+    {STREAM, GOOD "Content-Length: 0\r\nContent-Length: 0\r\n", 400},
+    {STREAM, GOOD "Content-Length: 00x\r\n", 400},
+    {STREAM, GOOD "Transfer-Encoding: chunked\r\n", 400},
+    {STREAM, GOOD "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", 400},
+    /* version and upgrade */
+    {"GET /v1/stream HTTP/1.0", GOOD, 426},
+    {STREAM, HOST ASKS KEY, 426},
+    {STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 8\r\n", 426},
+    {STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 12\r\n", 426},
+    {STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13a\r\n", 426},
+    {STREAM, HOST ASKS KEY "Sec-WebSocket-Version: 13, 8\r\n", 426},
+    {STREAM, HOST ASKS KEY VERSION VERSION, 426},
+    {STREAM, HOST VERSION KEY "Connection: Upgrade\r\n", 426},
+    {STREAM, HOST VERSION KEY "Upgrade: websocket\r\n", 426},
+    {STREAM, HOST VERSION KEY "Upgrade: h2c\r\nConnection: Upgrade\r\n", 426},
+    {STREAM, HOST VERSION KEY "Upgrade: websocket\r\nConnection: close\r\n", 426},
+    {STREAM, HOST VERSION KEY "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, UPGRADE\r\n", 101},
+    {STREAM, HOST, 426},
+    /* keys */
+    {STREAM, HOST ASKS VERSION, 400},
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: abc\r\n", 400},
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key:\r\n", 400},
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n", 400},
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n", 400},
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n", 400}, /* unused bits are not zero */
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n", 400}, /* 18 bytes */
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQA=\r\n", 400}, /* 17 bytes */
+    {STREAM, HOST ASKS VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", 400},
+    {STREAM, GOOD KEY, 400},
+    /* hosts */
+    {STREAM, ASKS VERSION KEY, 400},
+    {STREAM, GOOD HOST, 400},
+    {STREAM, ASKS VERSION KEY "Host:\r\n", 400},
+    {STREAM, ASKS VERSION KEY "Host: a/b\r\n", 400},
+    {STREAM, ASKS VERSION KEY "Host: a, b\r\n", 400},
+    {STREAM, ASKS VERSION KEY "Host: [::1]:8080\r\n", 101},
+    /* extensions are the library's to negotiate; nonsense is ignored */
+    {STREAM, GOOD "Sec-WebSocket-Extensions: ,;constructor=;;\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Extensions:\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=\"10\"\r\n", 101},
+    /* subprotocols */
+    {STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: other, tracegate.v1.json\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, tracegate.v1.json\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: ,\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: other\r\n", 400},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, other\r\n", 400},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: TRACEGATE.v1.json\r\n", 400},
 };
 
 START_TEST(judges_handshakes)
@@ -121,7 +121,7 @@ START_TEST(judges_handshakes)
 	const struct example *example = &examples[_i];
 	unsigned status = decide(example->request_line, example->fields);
 	ck_assert_msg(status == example->status, "%u instead of %u (%s) for %s\n%s", status, example->status,
-		      refusal.message ? refusal.message : "", example->request_line, example->fields);
+	              refusal.message ? refusal.message : "", example->request_line, example->fields);
 }
 END_TEST
 
@@ -143,30 +143,30 @@ struct origin_example {
 #define ORIGIN(text) "Origin: " text "\r\n"
 
 static const struct origin_example listed[] = {
-	{"", 101},
-	{ORIGIN("https://app.example.com"), 101},
-	{ORIGIN("http://localhost:3000"), 101},
-	{ORIGIN("http://app.example.com"), 403},
-	{ORIGIN("https://app.example.com:443"), 403},
-	{ORIGIN("https://app.example.com:8443"), 403},
-	{ORIGIN("https://app.example.com.evil.io"), 403},
-	{ORIGIN("https://evilapp.example.com"), 403},
-	{ORIGIN("https://APP.example.com"), 403},
-	{ORIGIN("https://app.example.com/"), 403},
-	{ORIGIN("https://app.example.com."), 403},
-	{ORIGIN("https://app.example.co"), 403},
-	{ORIGIN("https://gateway.example.com"), 403}, /* with a list the own origin has to be on it */
-	{ORIGIN("null"), 403},
-	{ORIGIN(""), 403},
-	{ORIGIN("https://app.example.com") ORIGIN("https://app.example.com"), 403},
-	{ORIGIN("https://app.example.com, https://evil.io"), 403},
-	{ORIGIN("http://localhost"), 403},
+    {"", 101},
+    {ORIGIN("https://app.example.com"), 101},
+    {ORIGIN("http://localhost:3000"), 101},
+    {ORIGIN("http://app.example.com"), 403},
+    {ORIGIN("https://app.example.com:443"), 403},
+    {ORIGIN("https://app.example.com:8443"), 403},
+    {ORIGIN("https://app.example.com.evil.io"), 403},
+    {ORIGIN("https://evilapp.example.com"), 403},
+    {ORIGIN("https://APP.example.com"), 403},
+    {ORIGIN("https://app.example.com/"), 403},
+    {ORIGIN("https://app.example.com."), 403},
+    {ORIGIN("https://app.example.co"), 403},
+    {ORIGIN("https://gateway.example.com"), 403}, /* with a list the own origin has to be on it */
+    {ORIGIN("null"), 403},
+    {ORIGIN(""), 403},
+    {ORIGIN("https://app.example.com") ORIGIN("https://app.example.com"), 403},
+    {ORIGIN("https://app.example.com, https://evil.io"), 403},
+    {ORIGIN("http://localhost"), 403},
 };
 
 START_TEST(allows_listed_origins_exactly)
 {
-	static const struct slice origins[] = {SLICE_LITERAL("https://app.example.com"), SLICE_LITERAL("http://localhost:3000"),
-					       SLICE_LITERAL("null")};
+	static const struct slice origins[] = {SLICE_LITERAL("https://app.example.com"),
+	                                       SLICE_LITERAL("http://localhost:3000"), SLICE_LITERAL("null")};
 	const struct upgrade_policy policy = {.origins = origins, .origin_count = 3};
 	char fields[1024];
 	snprintf(fields, sizeof fields, GOOD "%s", listed[_i].origin_fields);
@@ -189,34 +189,35 @@ static const struct {
 	const char *host, *origin;
 	unsigned status;
 } same_origin[] = {
-	{"gw.example.com", "https://gw.example.com", 101},
-	{"gw.example.com", "http://gw.example.com", 101},
-	{"gw.example.com", "https://GW.example.com", 101},
-	{"gw.example.com:443", "https://gw.example.com", 101},
-	{"gw.example.com:80", "http://gw.example.com", 101},
-	{"gw.example.com", "http://gw.example.com:80", 101},
-	{"gw.example.com:8080", "http://gw.example.com:8080", 101},
-	{"[::1]:8080", "http://[::1]:8080", 101},
-	{"[::80]", "http://[::80]", 101},
-	{"gw.example.com:80", "https://gw.example.com", 403},
-	{"gw.example.com:8080", "http://gw.example.com", 403},
-	{"gw.example.com", "http://gw.example.com:8080", 403},
-	{"gw.example.com", "https://gw.example.com.evil.io", 403},
-	{"gw.example.com", "https://evil.io", 403},
-	{"gw.example.com", "https://gw.example.com/", 403},
-	{"gw.example.com", "https://gw.example.com.", 403},
-	{"gw.example.com", "file://gw.example.com", 403},
-	{"gw.example.com", "gw.example.com", 403},
-	{"gw.example.com", "https://", 403},
-	{"gw.example.com", "null", 403},
-	{"gw.example.com", "", 403},
-	{"null", "null", 403},
+    {"gw.example.com", "https://gw.example.com", 101},
+    {"gw.example.com", "http://gw.example.com", 101},
+    {"gw.example.com", "https://GW.example.com", 101},
+    {"gw.example.com:443", "https://gw.example.com", 101},
+    {"gw.example.com:80", "http://gw.example.com", 101},
+    {"gw.example.com", "http://gw.example.com:80", 101},
+    {"gw.example.com:8080", "http://gw.example.com:8080", 101},
+    {"[::1]:8080", "http://[::1]:8080", 101},
+    {"[::80]", "http://[::80]", 101},
+    {"gw.example.com:80", "https://gw.example.com", 403},
+    {"gw.example.com:8080", "http://gw.example.com", 403},
+    {"gw.example.com", "http://gw.example.com:8080", 403},
+    {"gw.example.com", "https://gw.example.com.evil.io", 403},
+    {"gw.example.com", "https://evil.io", 403},
+    {"gw.example.com", "https://gw.example.com/", 403},
+    {"gw.example.com", "https://gw.example.com.", 403},
+    {"gw.example.com", "file://gw.example.com", 403},
+    {"gw.example.com", "gw.example.com", 403},
+    {"gw.example.com", "https://", 403},
+    {"gw.example.com", "null", 403},
+    {"gw.example.com", "", 403},
+    {"null", "null", 403},
 };
 
 START_TEST(without_a_list_only_the_own_origin_is_allowed)
 {
 	char fields[1024];
-	snprintf(fields, sizeof fields, "Host: %s\r\nOrigin: %s\r\n" ASKS VERSION KEY, same_origin[_i].host, same_origin[_i].origin);
+	snprintf(fields, sizeof fields, "Host: %s\r\nOrigin: %s\r\n" ASKS VERSION KEY, same_origin[_i].host,
+	         same_origin[_i].origin);
 	ck_assert_msg(decide(STREAM, fields) == same_origin[_i].status, "%s", fields);
 }
 END_TEST
@@ -257,7 +258,8 @@ START_TEST(a_head_that_cannot_be_read_has_its_status)
 }
 END_TEST
 
-/* Writes a refusal and checks what every one has: a status line, a length that is right, and a JSON body with its code. */
+/* Writes a refusal and checks what every one has: a status line, a length that is right, and a JSON body with its code.
+ */
 static const char *write_refusal(struct buf *out, const struct refusal *what)
 {
 	size_t length = 0;
@@ -311,7 +313,8 @@ int main(void)
 	tcase_add_test(tests, ignores_two_hundred_extension_offers);
 	tcase_add_loop_test(tests, allows_listed_origins_exactly, 0, sizeof listed / sizeof listed[0]);
 	tcase_add_test(tests, a_star_allows_any_origin);
-	tcase_add_loop_test(tests, without_a_list_only_the_own_origin_is_allowed, 0, sizeof same_origin / sizeof same_origin[0]);
+	tcase_add_loop_test(tests, without_a_list_only_the_own_origin_is_allowed, 0,
+	                    sizeof same_origin / sizeof same_origin[0]);
 	tcase_add_test(tests, refuses_while_draining_and_says_when_to_come_again);
 	tcase_add_test(tests, counts_each_refusal_where_it_belongs);
 	tcase_add_test(tests, a_head_that_cannot_be_read_has_its_status);

@@ -101,7 +101,8 @@ START_TEST(three_hundred_of_one_network_fill_one_place)
 		inet_pton(AF_INET6, "2001:db8::", &address.sin6_addr);
 		address.sin6_addr.s6_addr[8] = (unsigned char)(i >> 8);
 		address.sin6_addr.s6_addr[15] = (unsigned char)i;
-		admitted += connections_admit(connections, address_key_of((struct sockaddr *)&address)) == CONNECTIONS_ADMITTED;
+		admitted +=
+		    connections_admit(connections, address_key_of((struct sockaddr *)&address)) == CONNECTIONS_ADMITTED;
 	}
 	ck_assert_uint_eq(admitted, 100);
 	connections_free(connections);
