@@ -10,6 +10,7 @@
 #define ORIGIN_BYTES 512
 #define VALUE_BYTES 16384
 #define COMMENT_CHARS ";#"
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 struct feed {
 	struct load *load;
@@ -157,6 +158,11 @@ void source_file(struct load *load, const char *path)
 	if (load_read_file(load, path, &feed.rest, why, sizeof why) != OK) {
 		load_mistake(load, path, "configuration file", "%s", why);
 		return;
+	}
+	if (feed.rest.len >= sizeof BYTE_ORDER_MARK - 1 &&
+	    memcmp(feed.rest.ptr, BYTE_ORDER_MARK, sizeof BYTE_ORDER_MARK - 1) == 0) {
+		feed.rest.ptr += sizeof BYTE_ORDER_MARK - 1;
+		feed.rest.len -= sizeof BYTE_ORDER_MARK - 1;
 	}
 	ini_parse_stream(read_line, &feed, on_assignment, &feed);
 	finish_value(&feed);

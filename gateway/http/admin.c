@@ -47,7 +47,7 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 static struct admin_answer answer_node(const struct admin *admin, struct buf *ret_body)
 {
 	const struct node *node = admin->node;
-	uint64_t now_ms = clock_wall_ms();
+	uint64_t now_ms = clock_mono_ms();
 	buf_append_text(ret_body, "{\"node\":");
 	json_append_string(ret_body, slice_of(node->name));
 	buf_printf(ret_body, ",\"version\":\"%s\",\"recorder\":false", TRACEGATE_VERSION);
@@ -55,7 +55,7 @@ static struct admin_answer answer_node(const struct admin *admin, struct buf *re
 		   metric_read(METRIC_CONNECTIONS), metric_read(METRIC_SUBSCRIPTIONS), metric_read(METRIC_COHORTS));
 	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":null}", atomic_load(&node->redis_up) ? "true" : "false");
 	buf_printf(ret_body, ",\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n", atomic_load(&node->draining) ? "true" : "false",
-		   now_ms > node->started_wall_ms ? now_ms - node->started_wall_ms : 0);
+		   now_ms - node->started_mono_ms);
 	return (struct admin_answer){200, type_json};
 }
 

@@ -11,7 +11,7 @@
 
 struct node {
 	char name[128];                  /* set before threads start */
-	uint64_t started_wall_ms;
+	uint64_t started_wall_ms, started_mono_ms;
 	_Atomic bool redis_up;           /* hub: the receiving path is proved by its heartbeat */
 	_Atomic bool draining;           /* main */
 	_Atomic uint64_t hub_turned_ms;  /* hub: monotonic time of its last turn */
