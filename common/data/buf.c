@@ -32,7 +32,7 @@ void buf_shrink(struct buf *buf, size_t keep_bytes)
 
 char *buf_extend(struct buf *buf, size_t bytes)
 {
-	if (bytes > buf->capacity - buf->len) {
+	if (!buf->bytes || bytes > buf->capacity - buf->len) {
 		size_t capacity = buf->capacity ? buf->capacity : FIRST_BYTES;
 		while (capacity - buf->len < bytes) {
 			if (capacity > SIZE_MAX / 2)

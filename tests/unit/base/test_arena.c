@@ -1,0 +1,84 @@
+#include <check.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+
+#define LIMIT_BYTES 100000
+
+static struct arena arena;
+
+START_TEST(hands_out_aligned_memory_that_does_not_move)
+{
+	char *places[200];
+	arena_init(&arena, LIMIT_BYTES);
+	for (size_t i = 0; i < 200; i++) {
+		places[i] = arena_alloc(&arena, i + 1);
+		ck_assert_ptr_nonnull(places[i]);
+		ck_assert_uint_eq((uintptr_t)places[i] % _Alignof(max_align_t), 0);
+		memset(places[i], (int)i, i + 1);
+	}
+	for (size_t i = 0; i < 200; i++) {
+		for (size_t at = 0; at <= i; at++)
+			ck_assert_int_eq((unsigned char)places[i][at], (int)i);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(does_not_grow_past_its_limit)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	ck_assert_ptr_null(arena_alloc(&arena, LIMIT_BYTES + 1));
+	ck_assert_ptr_null(arena_alloc(&arena, SIZE_MAX));
+	ck_assert_ptr_nonnull(arena_alloc(&arena, LIMIT_BYTES / 2));
+	ck_assert_ptr_null(arena_alloc(&arena, LIMIT_BYTES / 2 + 1));
+	size_t small = 0;
+	while (arena_alloc(&arena, 100))
+		small++;
+	ck_assert_uint_gt(small, 400);
+	ck_assert_uint_le(arena.used_bytes, LIMIT_BYTES);
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(is_as_new_after_a_reset)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	arena_reset(&arena);
+	for (int round = 0; round < 3; round++) {
+		ck_assert_ptr_nonnull(arena_alloc(&arena, LIMIT_BYTES / 2));
+		ck_assert_ptr_nonnull(arena_alloc(&arena, 10));
+		arena_reset(&arena);
+		ck_assert_uint_eq(arena.used_bytes, 0);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(copies_bytes_and_adds_a_nul)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	ck_assert_str_eq(arena_copy(&arena, "abcdef", 3), "abc");
+	ck_assert_str_eq(arena_copy(&arena, NULL, 0), "");
+	ck_assert_int_eq(memcmp(arena_copy(&arena, "a\0b", 3), "a\0b", 4), 0);
+	arena_fini(&arena);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("arena");
+	TCase *cases = tcase_create("arena");
+	tcase_add_test(cases, hands_out_aligned_memory_that_does_not_move);
+	tcase_add_test(cases, does_not_grow_past_its_limit);
+	tcase_add_test(cases, is_as_new_after_a_reset);
+	tcase_add_test(cases, copies_bytes_and_adds_a_nul);
+	suite_add_tcase(suite, cases);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
