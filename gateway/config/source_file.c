@@ -118,7 +118,7 @@ static void judge_line(struct feed *feed, struct slice line)
 	while (indent < line.len && is_space(line.ptr[indent]))
 		indent++;
 	if (indent == line.len || strchr(COMMENT_CHARS, line.ptr[indent])) {
-		feed->piece = SLICE_NONE;
+		feed->piece = SLICE_LITERAL("");
 		return;
 	}
 	feed->piece = line;
@@ -145,7 +145,7 @@ static char *read_line(char *bytes, int size, void *stream)
 	}
 	size_t room = (size_t)size - sizeof " \n";
 	size_t len = cut_piece(feed->piece, room);
-	snprintf(bytes, (size_t)size, "%s%.*s\n", is_continuation ? " " : "", (int)len, len ? feed->piece.ptr : "");
+	snprintf(bytes, (size_t)size, "%s%.*s\n", is_continuation ? " " : "", (int)len, feed->piece.ptr);
 	feed->piece.ptr += len;
 	feed->piece.len -= len;
 	return bytes;
