@@ -196,13 +196,13 @@ END_TEST
 /* One filter of each kind for each number below count. */
 static void fill_index(struct index *index, struct index_member **members, size_t count)
 {
-	char channels[64], filter[64];
+	char channel_list[64], filter[64];
 	for (size_t i = 0; i < count; i++) {
 		static const char *const keys[] = {"session", "agent", "type", NULL};
 		const char *key = keys[i % 4];
-		snprintf(channels, sizeof channels, "[\"trace:c%zu\"]", i);
+		snprintf(channel_list, sizeof channel_list, "[\"trace:c%zu\"]", i);
 		snprintf(filter, sizeof filter, "{\"%s\":[\"x%zu\"]}", key ? key : "", i);
-		members[i] = add(index, 0, key ? NULL : channels, key ? filter : NULL);
+		members[i] = add(index, 0, key ? NULL : channel_list, key ? filter : NULL);
 	}
 }
 
