@@ -54,6 +54,9 @@ build_gateway() {
 		{ tail -n 60 "$scratch/build.log" >&2 && fail "the build failed"; }
 }
 
+# Waits without a process of its own: nothing is ever written to that pipe.
+pause() { read -r -t "$1" -u "$silence" _ || true; }
+
 # Whether something accepts connections on that port of this machine.
 is_busy() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -86,7 +89,7 @@ scratch='' redis_pid='' node_pids=()
 start_process() { # log file, command...; sets started_pid
 	local log=$1
 	shift
-	setsid "$@" >"$log" 2>&1 </dev/null &
+	setsid "$@" >"$log" 2>&1 </dev/null {silence}>&- &
 	started_pid=$!
 }
 
@@ -147,14 +150,14 @@ wait_until() { # what, pid, log, command...
 	until "$@"; do
 		kill -0 "$pid" 2>/dev/null || report_death "$what" "$pid" "$log"
 		((SECONDS < deadline)) || { tail -n 20 "$log" >&2 && fail "$what is not ready after 30 seconds; the end of its log is above"; }
-		sleep 0.05
+		pause 0.05
 	done
 }
 
 # Says that a process ended by itself, and why as far as its log tells; forgets it, for its number may be another's soon.
-report_death() { # what, pid, log, exit status where it is known
-	local status=${4:-0} i
-	[[ -n ${4:-} ]] || wait "$2" || status=$?
+report_death() { # what, pid, log
+	local status=0 i
+	wait "$2" 2>/dev/null || status=$?
 	printf 'up.sh: %s ended by itself (exit status %s); the end of its log:\n' "$1" "$status" >&2
 	tail -n 20 "$3" >&2
 	[[ $redis_pid != "$2" ]] || redis_pid=''
@@ -199,13 +202,16 @@ TEXT
 	say "tracegate is up: $nodes node(s) on port(s) ${node_ports[*]} (Ctrl-C stops it)"
 }
 
-# Returns never: a process that ends by itself is a fault, a signal runs the trap.
+# Returns never: a process that ends by itself is a fault, a signal runs the trap. It looks instead of waiting, because
+# "wait -n" does not tell of a process that ended just before.
 watch_processes() {
-	local ended='' i status=0
-	wait -n -p ended "${node_pids[@]}" ${redis_pid:+"$redis_pid"} || status=$?
-	[[ $ended != "$redis_pid" ]] || report_death "the private Redis" "$ended" "$scratch/redis.log" "$status"
-	for i in "${!node_pids[@]}"; do
-		[[ $ended != "${node_pids[$i]}" ]] || report_death "node $i" "$ended" "$scratch/node-$i.log" "$status"
+	local i
+	while pause 0.2; do
+		[[ -z $redis_pid ]] || kill -0 "$redis_pid" 2>/dev/null ||
+			report_death "the private Redis" "$redis_pid" "$scratch/redis.log"
+		for i in "${!node_pids[@]}"; do
+			kill -0 "${node_pids[$i]}" 2>/dev/null || report_death "node $i" "${node_pids[$i]}" "$scratch/node-$i.log"
+		done
 	done
 }
 
@@ -213,6 +219,8 @@ parse_arguments "$@"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/tracegate.XXXXXX")
 trap stop_everything EXIT
 trap 'exit 0' INT TERM HUP
+mkfifo "$scratch/silence"
+exec {silence}<>"$scratch/silence"
 if ((wants_build)); then
 	install_packages build run
 else

@@ -28,7 +28,7 @@ class HAProxy(unittest.TestCase):
 
     def test_streams_are_spread_over_the_nodes_that_are_ready(self):
         redis = support.start_redis(self)
-        nodes = [support.start_node(self, redis.port, "--drain.delay", "20s") for _ in range(2)]
+        nodes = [support.start_node(self, redis.port, "--drain.delay", delay) for delay in ("20s", "0s")]
         dead = support.free_ports(2)
         haproxy = self.start_haproxy([(node.port, node.admin_port) for node in nodes] + [(dead, dead + 1)])
         haproxy.wait_for_output("Server nodes/node3 is DOWN")
