@@ -115,15 +115,15 @@ bool log_is_on(enum log_level level, const char *room)
 	return level >= least && level < LOG_LEVEL_OFF;
 }
 
-/* Opens a new window when the last one is over. Two threads that do so at once may let a few lines more through; no line
- * is lost uncounted. */
+/* Opens a new window when the last one is over. Two threads that do so at once may let a few lines more through; no
+ * line is lost uncounted. */
 static bool may_write(struct log_site *site)
 {
 	uint64_t now_ms = clock_mono_ms() + 1; /* so that 0 stands for "never" */
 	uint64_t window_ms = atomic_load_explicit(&site->window_ms, memory_order_relaxed);
 	if ((window_ms == 0 || now_ms - window_ms >= LOG_WINDOW_MS) &&
 	    atomic_compare_exchange_strong_explicit(&site->window_ms, &window_ms, now_ms, memory_order_relaxed,
-						    memory_order_relaxed))
+	                                            memory_order_relaxed))
 		atomic_store_explicit(&site->count, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&site->count, memory_order_relaxed) < LOG_BURST &&
 	    atomic_fetch_add_explicit(&site->count, 1, memory_order_relaxed) < LOG_BURST)
@@ -149,7 +149,7 @@ static void write_line(const struct log_line *line)
 }
 
 void log_write(struct log_site *site, enum log_level level, const char *room, const char *message,
-	       const struct log_field *fields)
+               const struct log_field *fields)
 {
 	int saved_errno = errno;
 	if (!may_write(site))

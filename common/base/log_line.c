@@ -38,7 +38,11 @@ PRINTF_LIKE(3, 4) static void put_format(struct log_line *line, bool *is_full, c
 static uint32_t take_code_point(struct slice *text, size_t *ret_len)
 {
 	const unsigned char *at = (const unsigned char *)text->ptr;
-	size_t len = at[0] < 0x80 ? 1 : at[0] >= 0xC2 && at[0] < 0xE0 ? 2 : (at[0] & 0xF0) == 0xE0 ? 3 : at[0] >= 0xF0 && at[0] < 0xF5 ? 4 : 0;
+	size_t len = at[0] < 0x80                    ? 1
+	             : at[0] >= 0xC2 && at[0] < 0xE0 ? 2
+	             : (at[0] & 0xF0) == 0xE0        ? 3
+	             : at[0] >= 0xF0 && at[0] < 0xF5 ? 4
+	                                             : 0;
 	uint32_t point = len == 1 ? at[0] : len == 2 ? at[0] & 0x1FU : len == 3 ? at[0] & 0x0FU : at[0] & 0x07U;
 	bool is_valid = len > 0 && len <= text->len;
 	for (size_t i = 1; is_valid && i < len; i++) {
@@ -98,7 +102,8 @@ static void put_quoted(struct log_line *line, struct slice text, bool *is_full)
 static bool is_bare(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || text.ptr[i] == '"' || text.ptr[i] == '=' || text.ptr[i] == '\\')
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || text.ptr[i] == '"' || text.ptr[i] == '=' ||
+		    text.ptr[i] == '\\')
 			return false;
 	}
 	return text.len > 0 && text.len <= LOG_VALUE_BYTES;

@@ -17,7 +17,8 @@ static void report(struct load *load, enum option_id id, const char *value, cons
 {
 	char shown[VALUE_SHOWN_BYTES];
 	if (value)
-		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s %s", load_show(value, shown), what);
+		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s %s",
+		             load_show(value, shown), what);
 	else
 		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s", what);
 }
@@ -123,14 +124,16 @@ static void check_redis_url(struct load *load)
 		if (strncmp(load->config->redis_url, schemes[i], strlen(schemes[i])) == 0)
 			return;
 	}
-	report(load, OPTION_redis_url, NULL, "the value does not begin with redis://, rediss://, unix:// or redis-sentinel://");
+	report(load, OPTION_redis_url, NULL,
+	       "the value does not begin with redis://, rediss://, unix:// or redis-sentinel://");
 }
 
 static void check_log_level(struct load *load)
 {
 	if (is_right(load, OPTION_log_level) && !log_is_valid_levels(load->config->log_level))
-		report(load, OPTION_log_level, load->config->log_level,
-		       "is not a level (debug, info, warn, error, off), perhaps with levels of rooms: info,redis=debug");
+		report(
+		    load, OPTION_log_level, load->config->log_level,
+		    "is not a level (debug, info, warn, error, off), perhaps with levels of rooms: info,redis=debug");
 }
 
 /* The larger of two options that belong together must not be below the smaller. */
@@ -138,8 +141,9 @@ static void check_order(struct load *load, enum option_id smaller, uint64_t low,
 {
 	const struct setting *settings = load->memory->settings;
 	if (is_right(load, smaller) && is_right(load, larger) && high < low)
-		load_mistake(load, options[larger].name, settings[larger].origin, "\"%s\" is below %s, which is \"%s\" (%s)",
-			     settings[larger].text, options[smaller].name, settings[smaller].text, settings[smaller].origin);
+		load_mistake(load, options[larger].name, settings[larger].origin,
+		             "\"%s\" is below %s, which is \"%s\" (%s)", settings[larger].text, options[smaller].name,
+		             settings[smaller].text, settings[smaller].origin);
 }
 
 void check_all(struct load *load)
@@ -151,7 +155,8 @@ void check_all(struct load *load)
 	check_origins(load);
 	check_redis_url(load);
 	check_log_level(load);
-	check_order(load, OPTION_batch_interval, config->batch_interval, OPTION_batch_max_delay, config->batch_max_delay);
+	check_order(load, OPTION_batch_interval, config->batch_interval, OPTION_batch_max_delay,
+	            config->batch_max_delay);
 	check_order(load, OPTION_redis_backoff_min, config->redis_backoff_min, OPTION_redis_backoff_max,
-		    config->redis_backoff_max);
+	            config->redis_backoff_max);
 }

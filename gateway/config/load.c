@@ -38,7 +38,8 @@ void load_mistake(struct load *load, const char *name, const char *origin, const
 void load_unknown(struct load *load, const char *prefix, struct slice name, bool in_environment, const char *origin)
 {
 	char nearest[OPTION_NAME_MAX], shown[VALUE_SHOWN_BYTES], whole[VALUE_SHOWN_BYTES];
-	snprintf(whole, sizeof whole, "%s%.*s", prefix, (int)(name.len < VALUE_SHOWN_CHARS ? name.len : VALUE_SHOWN_CHARS), name.ptr);
+	snprintf(whole, sizeof whole, "%s%.*s", prefix,
+	         (int)(name.len < VALUE_SHOWN_CHARS ? name.len : VALUE_SHOWN_CHARS), name.ptr);
 	load_show(whole, shown);
 	shown[strlen(shown) - 1] = '\0'; /* without the quotes */
 	if (option_nearest(name, in_environment, nearest))
@@ -96,7 +97,8 @@ static const char *read_secret(struct load *load, const struct assignment *assig
 	char why[128], shown[VALUE_SHOWN_BYTES];
 	struct slice text;
 	if (load_read_file(load, assignment->value, &text, why, sizeof why) != OK) {
-		load_mistake(load, assignment->name, assignment->origin, "the file %s %s", load_show(assignment->value, shown), why);
+		load_mistake(load, assignment->name, assignment->origin, "the file %s %s",
+		             load_show(assignment->value, shown), why);
 		return NULL;
 	}
 	size_t len = text.len;
@@ -115,8 +117,9 @@ static enum err judge(struct load *load, const struct option *option, const char
 		return ERR_INVALID;
 	}
 	if (option->type == TYPE_SECRET && strcmp(text, SECRET_SHOWN) == 0) {
-		snprintf(why, WHY_BYTES, "is what --print-config writes for a secret; give the secret itself or %s" FILE_SUFFIX,
-			 option->name);
+		snprintf(why, WHY_BYTES,
+		         "is what --print-config writes for a secret; give the secret itself or %s" FILE_SUFFIX,
+		         option->name);
 		return ERR_INVALID;
 	}
 	return value_store(option, text, &load->memory->arena, load->config, why);
@@ -130,7 +133,7 @@ static void store(struct load *load, const struct assignment *assignment, struct
 		return;
 	setting->is_wrong = true;
 	load_mistake(load, assignment->name, assignment->origin, "%s %s",
-		     option->type == TYPE_SECRET ? "the value" : load_show(setting->text, shown), why);
+	             option->type == TYPE_SECRET ? "the value" : load_show(setting->text, shown), why);
 }
 
 void load_set(struct load *load, const struct assignment *assignment)
@@ -170,7 +173,8 @@ void load_defaults(struct load *load)
 		if (setting->source != SOURCE_DEFAULT || setting->is_wrong)
 			continue;
 		const char *text = options[id].defaults[preset];
-		load_set(load, &(struct assignment){(enum option_id)id, false, SOURCE_DEFAULT, options[id].name, text, origin});
+		load_set(load, &(struct assignment){(enum option_id)id, false, SOURCE_DEFAULT, options[id].name, text,
+		                                    origin});
 	}
 }
 
@@ -198,7 +202,7 @@ void config_free(struct config *config)
 }
 
 enum err config_load(int argc, char *const *argv, char *const *environment, struct config **ret_config,
-		     enum config_action *ret_action, struct buf *ret_error)
+                     enum config_action *ret_action, struct buf *ret_error)
 {
 	struct config *config = new_config();
 	if (!config)

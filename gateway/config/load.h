@@ -51,7 +51,8 @@ void load_unknown(struct load *load, const char *prefix, struct slice name, bool
 const char *load_show(const char *value, char ret_text[VALUE_SHOWN_BYTES]);
 
 /* The whole of a file as text with a NUL behind, in the arena. On failure ret_why. */
-enum err load_read_file(struct load *load, const char *path, struct slice *ret_text, char *ret_why, size_t why_size) MUST_USE;
+enum err load_read_file(struct load *load, const char *path, struct slice *ret_text, char *ret_why,
+                        size_t why_size) MUST_USE;
 
 void source_file(struct load *load, const char *path);
 void source_environment(struct load *load, char *const *environment);

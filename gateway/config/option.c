@@ -5,13 +5,18 @@
 #include <string.h>
 
 #define PRESET_DEFAULT "development"
-#define PRESET_HELP \
+#define PRESET_HELP                                                                                                    \
 	"(development|test|production|high-performance) Sets the defaults of all other options for a kind of use."
 
 const struct option options[OPTIONS] = {
-	[OPTION_preset] = {"preset", TYPE_PRESET, "", "", {PRESET_DEFAULT, PRESET_DEFAULT, PRESET_DEFAULT, PRESET_DEFAULT},
-			   PRESET_HELP, offsetof(struct config, preset)},
-#define OPTION(id, type, name, low, high, dev, test, prod, perf, help) \
+    [OPTION_preset] = {"preset",
+                       TYPE_PRESET,
+                       "",
+                       "",
+                       {PRESET_DEFAULT, PRESET_DEFAULT, PRESET_DEFAULT, PRESET_DEFAULT},
+                       PRESET_HELP,
+                       offsetof(struct config, preset)},
+#define OPTION(id, type, name, low, high, dev, test, prod, perf, help)                                                 \
 	[OPTION_##id] = {name, TYPE_##type, low, high, {dev, test, prod, perf}, help, offsetof(struct config, id)},
 #include "gateway/config/options.def"
 #undef OPTION

@@ -12,7 +12,17 @@
 #define PRESETS 4
 #define OPTION_NAME_MAX 64 /* bytes of the longest name in any form, NUL included */
 
-enum option_type { TYPE_PRESET, TYPE_BOOL, TYPE_COUNT, TYPE_DURATION, TYPE_SIZE, TYPE_TEXT, TYPE_SECRET, TYPE_ENUM, TYPE_LIST };
+enum option_type {
+	TYPE_PRESET,
+	TYPE_BOOL,
+	TYPE_COUNT,
+	TYPE_DURATION,
+	TYPE_SIZE,
+	TYPE_TEXT,
+	TYPE_SECRET,
+	TYPE_ENUM,
+	TYPE_LIST
+};
 
 /* The preset is the first option: it has no default per preset but sets the others'. */
 enum option_id {

@@ -18,7 +18,8 @@ struct flag {
 static const struct {
 	const char *name;
 	enum config_action action;
-} actions[] = {{"help", CONFIG_HELP}, {"version", CONFIG_VERSION}, {"print-config", CONFIG_PRINT}, {"check-config", CONFIG_CHECK}};
+} actions[] = {
+    {"help", CONFIG_HELP}, {"version", CONFIG_VERSION}, {"print-config", CONFIG_PRINT}, {"check-config", CONFIG_CHECK}};
 
 static bool find_action(struct slice name, enum config_action *ret_action)
 {
@@ -67,7 +68,8 @@ static bool read_flag(int argc, char *const *argv, int at, struct flag *ret_flag
 static void set_flag(struct load *load, const struct flag *flag)
 {
 	char name[OPTION_NAME_MAX + 2];
-	struct assignment assignment = {.source = SOURCE_FLAG, .name = name, .value = flag->value, .origin = ORIGIN_FLAG};
+	struct assignment assignment = {
+	    .source = SOURCE_FLAG, .name = name, .value = flag->value, .origin = ORIGIN_FLAG};
 	if (!option_find(flag->name, &assignment.id, &assignment.is_file)) {
 		load_unknown(load, "--", flag->name, false, ORIGIN_FLAG);
 		return;
@@ -88,7 +90,8 @@ void source_flags(struct load *load, int argc, char *const *argv, enum config_ac
 		char shown[VALUE_SHOWN_BYTES];
 		if (!read_flag(argc, argv, at, &flag)) {
 			flag.used = 1;
-			load_mistake(load, load_show(argv[at], shown), ORIGIN_FLAG, "is no option; options begin with --");
+			load_mistake(load, load_show(argv[at], shown), ORIGIN_FLAG,
+			             "is no option; options begin with --");
 		} else if (slice_is(flag.name, "config")) {
 			if (!flag.value)
 				load_mistake(load, CONFIG_FLAG, ORIGIN_FLAG, "needs a value");
@@ -119,13 +122,13 @@ const char *source_find_path(int argc, char *const *argv, char *const *environme
 }
 
 /* Kubernetes sets such variables in every pod for each Service of the namespace; one named tracegate gives
- * TRACEGATE_SERVICE_HOST, TRACEGATE_PORT=tcp://..., TRACEGATE_PORT_8080_TCP_ADDR and more. TRACEGATE_NO_INSTALL belongs to
- * the project's scripts. */
+ * TRACEGATE_SERVICE_HOST, TRACEGATE_PORT=tcp://..., TRACEGATE_PORT_8080_TCP_ADDR and more. TRACEGATE_NO_INSTALL belongs
+ * to the project's scripts. */
 static bool is_foreign(const char *name, const char *value)
 {
 	size_t len = strlen(name);
-	return strstr(name, "_SERVICE_HOST") || strstr(name, "_SERVICE_PORT") || strstr(name, "_TCP") || strstr(name, "_UDP") ||
-	       (len > 5 && strcmp(name + len - 5, "_PORT") == 0 && strstr(value, "://")) ||
+	return strstr(name, "_SERVICE_HOST") || strstr(name, "_SERVICE_PORT") || strstr(name, "_TCP") ||
+	       strstr(name, "_UDP") || (len > 5 && strcmp(name + len - 5, "_PORT") == 0 && strstr(value, "://")) ||
 	       strcmp(name, ENVIRONMENT_PREFIX "NO_INSTALL") == 0;
 }
 
@@ -135,7 +138,8 @@ static void set_variable(struct load *load, const char *name, const char *value)
 	struct assignment assignment = {.source = SOURCE_ENVIRONMENT, .value = value, .origin = name};
 	if (option_find_environment(slice_of(name + prefix_len), &assignment.id, &assignment.is_file)) {
 		char shown[OPTION_NAME_MAX + sizeof FILE_SUFFIX];
-		snprintf(shown, sizeof shown, "%s%s", options[assignment.id].name, assignment.is_file ? FILE_SUFFIX : "");
+		snprintf(shown, sizeof shown, "%s%s", options[assignment.id].name,
+		         assignment.is_file ? FILE_SUFFIX : "");
 		assignment.name = shown;
 		load_set(load, &assignment);
 	} else if (!is_foreign(name, value)) {

@@ -1,6 +1,6 @@
-/* Reads the configuration file. inih splits lines into sections, names and values; what it does not tell is done by the reader
- * that feeds it: line numbers, lines that are no assignment, and lines longer than its buffer (200 bytes in Debian's
- * build), which are handed over in pieces as the continuation lines that inih understands. */
+/* Reads the configuration file. inih splits lines into sections, names and values; what it does not tell is done by the
+ * reader that feeds it: line numbers, lines that are no assignment, and lines longer than its buffer (200 bytes in
+ * Debian's build), which are handed over in pieces as the continuation lines that inih understands. */
 #include <ini.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,8 @@ static void report(struct feed *feed, const char *what)
 static void finish_value(struct feed *feed)
 {
 	char origin[ORIGIN_BYTES];
-	struct assignment assignment = {.source = SOURCE_FILE, .name = feed->name, .value = feed->value, .origin = origin};
+	struct assignment assignment = {
+	    .source = SOURCE_FILE, .name = feed->name, .value = feed->value, .origin = origin};
 	if (feed->value_line == 0)
 		return;
 	write_origin(feed, feed->value_line, origin);
@@ -107,7 +108,8 @@ static size_t cut_piece(struct slice line, size_t room)
 	if (line.len <= room)
 		return line.len;
 	size_t len = room;
-	while (len > 1 && (is_space(line.ptr[len - 1]) || is_space(line.ptr[len]) || strchr(COMMENT_CHARS, line.ptr[len])))
+	while (len > 1 &&
+	       (is_space(line.ptr[len - 1]) || is_space(line.ptr[len]) || strchr(COMMENT_CHARS, line.ptr[len])))
 		len--;
 	return len;
 }

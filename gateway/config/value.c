@@ -9,15 +9,15 @@ struct unit {
 };
 
 static const struct unit count_units[] = {{"", 1}, {NULL, 0}};
-static const struct unit size_units[] = {
-	{"", 1}, {"k", 1U << 10}, {"m", 1U << 20}, {"g", 1U << 30}, {"K", 1U << 10}, {"M", 1U << 20}, {"G", 1U << 30}, {NULL, 0}};
+static const struct unit size_units[] = {{"", 1},         {"k", 1U << 10}, {"m", 1U << 20}, {"g", 1U << 30},
+                                         {"K", 1U << 10}, {"M", 1U << 20}, {"G", 1U << 30}, {NULL, 0}};
 static const struct unit duration_units[] = {{"ns", 1},
-					     {"us", UINT64_C(1000)},
-					     {"ms", UINT64_C(1000000)},
-					     {"s", UINT64_C(1000000000)},
-					     {"m", UINT64_C(60000000000)},
-					     {"h", UINT64_C(3600000000000)},
-					     {NULL, 0}};
+                                             {"us", UINT64_C(1000)},
+                                             {"ms", UINT64_C(1000000)},
+                                             {"s", UINT64_C(1000000000)},
+                                             {"m", UINT64_C(60000000000)},
+                                             {"h", UINT64_C(3600000000000)},
+                                             {NULL, 0}};
 
 static const struct {
 	const char *text;
@@ -75,8 +75,8 @@ static enum err store_number(const struct option *option, const char *text, uint
 	}
 	const char *noun = option->type == TYPE_DURATION ? "duration" : option->type == TYPE_SIZE ? "size" : "number";
 	const char *example = option->type == TYPE_DURATION ? " (like 250ms, 10s or 2m)"
-			      : option->type == TYPE_SIZE   ? " (like 4096, 64k or 1m)"
-							    : "";
+	                      : option->type == TYPE_SIZE   ? " (like 4096, 64k or 1m)"
+	                                                    : "";
 	snprintf(ret_why, WHY_BYTES, "is not a %s from %s to %s%s", noun, option->low, option->high, example);
 	return ERR_INVALID;
 }
@@ -183,7 +183,7 @@ static enum err store_list(const char *text, struct arena *arena, struct config_
 }
 
 enum err value_store(const struct option *option, const char *text, struct arena *arena, struct config *config,
-		     char ret_why[WHY_BYTES])
+                     char ret_why[WHY_BYTES])
 {
 	void *field = (char *)config + option->offset;
 	enum err error;

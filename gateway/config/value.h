@@ -7,10 +7,10 @@
 
 #define WHY_BYTES 256
 
-/* Stores the value in config; texts and lists live in the arena. On failure ret_why says what is allowed, to stand behind the
- * value: "is not a number from 0 to 256". ERR_INVALID, ERR_NOMEM. */
+/* Stores the value in config; texts and lists live in the arena. On failure ret_why says what is allowed, to stand
+ * behind the value: "is not a number from 0 to 256". ERR_INVALID, ERR_NOMEM. */
 enum err value_store(const struct option *option, const char *text, struct arena *arena, struct config *config,
-		     char ret_why[WHY_BYTES]) MUST_USE;
+                     char ret_why[WHY_BYTES]) MUST_USE;
 
 bool value_is_boolean(const char *text);
 

@@ -6,7 +6,8 @@
 #define COLUMNS 100
 #define HELP_INDENT 6
 
-static const char *const type_words[] = {"PRESET", "yes|no", "NUMBER", "DURATION", "SIZE", "TEXT", "SECRET", "CHOICE", "A,B,..."};
+static const char *const type_words[] = {"PRESET", "yes|no", "NUMBER", "DURATION", "SIZE",
+                                         "TEXT",   "SECRET", "CHOICE", "A,B,..."};
 
 /* The length of what stands before the dot; 0 for options without one. */
 static size_t group_len(const struct option *option)
@@ -18,7 +19,8 @@ static size_t group_len(const struct option *option)
 static bool begins_group(int id)
 {
 	size_t len = group_len(&options[id]);
-	return id == 0 || len != group_len(&options[id - 1]) || strncmp(options[id].name, options[id - 1].name, len) != 0;
+	return id == 0 || len != group_len(&options[id - 1]) ||
+	       strncmp(options[id].name, options[id - 1].name, len) != 0;
 }
 
 static bool has_one_default(const struct option *option)
@@ -87,16 +89,16 @@ static void write_option_help(struct buf *out, const struct option *option)
 
 void config_write_help(struct buf *out)
 {
-	buf_append_text(out,
-			"tracegate streams what is PUBLISHed in Redis to WebSocket clients.\n\n"
-			"Usage: tracegate [--config FILE] [--OPTION VALUE | --OPTION=VALUE]...\n\n"
-			"Every option can also stand in the file ([redis] url = ...) and in the environment\n"
-			"(TRACEGATE_REDIS_URL). Flags go before the environment, it before the file, it before the preset.\n\n"
-			"  --config FILE     an INI file with options (TRACEGATE_CONFIG)\n"
-			"  --check-config    say whether the configuration is valid, and end\n"
-			"  --print-config    print it as a file, and end\n"
-			"  --help, -h        print this, and end\n"
-			"  --version         print the version, and end\n");
+	buf_append_text(
+	    out, "tracegate streams what is PUBLISHed in Redis to WebSocket clients.\n\n"
+	         "Usage: tracegate [--config FILE] [--OPTION VALUE | --OPTION=VALUE]...\n\n"
+	         "Every option can also stand in the file ([redis] url = ...) and in the environment\n"
+	         "(TRACEGATE_REDIS_URL). Flags go before the environment, it before the file, it before the preset.\n\n"
+	         "  --config FILE     an INI file with options (TRACEGATE_CONFIG)\n"
+	         "  --check-config    say whether the configuration is valid, and end\n"
+	         "  --print-config    print it as a file, and end\n"
+	         "  --help, -h        print this, and end\n"
+	         "  --version         print the version, and end\n");
 	for (int id = 0; id < OPTIONS; id++) {
 		size_t len = group_len(&options[id]);
 		if (begins_group(id) && len)
@@ -105,7 +107,8 @@ void config_write_help(struct buf *out)
 			buf_append_char(out, '\n');
 		write_option_help(out, &options[id]);
 		if (options[id].type == TYPE_SECRET)
-			buf_printf(out, "  --%s" FILE_SUFFIX " FILE\n%*sA file that holds it.\n", options[id].name, HELP_INDENT, "");
+			buf_printf(out, "  --%s" FILE_SUFFIX " FILE\n%*sA file that holds it.\n", options[id].name,
+			           HELP_INDENT, "");
 	}
 }
 
@@ -134,24 +137,34 @@ void config_write_file(struct buf *out, const struct config *config)
 }
 
 static const char reference_head[] =
-	"# Configuration\n\n"
-	"Every option has one name and four places, each going before the next: a flag (`--redis.url VALUE` or\n"
-	"`--redis.url=VALUE`), the environment (`TRACEGATE_REDIS_URL`), the file (`[redis]` with `url = ...`), the default of the\n"
-	"preset. The file is named by `--config FILE` or `TRACEGATE_CONFIG`; options without a dot stand in it before the first\n"
-	"section. A wrong value, an unknown option, a flag, line or `TRACEGATE_` variable that is none: the node does not start, and\n"
-	"says in one run all that is wrong, what is allowed and where it came from.\n\n"
-	"`--check-config` only checks, `--print-config` prints what a node makes of it as a file that gives the same (secrets as\n"
-	"`***`), `--help` prints what this page says. This page is made from `gateway/config/options.def` (`cmake --build <folder>\n"
-	"--target docs`).\n\n"
-	"- A **duration** is a whole number with `ns`, `us`, `ms`, `s`, `m` or `h`; a **size** one with `k`, `m`, `g` (of 1024) or\n"
-	"  nothing; a **list** is separated by commas; a switch is `yes` or `no` (or `true`, `false`, `on`, `off`).\n"
-	"- A **secret** is shown nowhere. `NAME_file` (`redis.url_file`, `TRACEGATE_REDIS_URL_FILE`) names a file that holds it; its\n"
-	"  last newline does not count.\n"
-	"- A value cannot begin or end with a space, nor hold a control character or a `;` behind a space: a file could not say it.\n"
-	"- Variables that Kubernetes sets for a Service named tracegate (`TRACEGATE_SERVICE_HOST`, `TRACEGATE_PORT_...`) are passed "
-	"over.\n";
+    "# Configuration\n\n"
+    "Every option has one name and four places, each going before the next: a flag (`--redis.url VALUE` or\n"
+    "`--redis.url=VALUE`), the environment (`TRACEGATE_REDIS_URL`), the file (`[redis]` with `url = ...`), the default "
+    "of the\n"
+    "preset. The file is named by `--config FILE` or `TRACEGATE_CONFIG`; options without a dot stand in it before the "
+    "first\n"
+    "section. A wrong value, an unknown option, a flag, line or `TRACEGATE_` variable that is none: the node does not "
+    "start, and\n"
+    "says in one run all that is wrong, what is allowed and where it came from.\n\n"
+    "`--check-config` only checks, `--print-config` prints what a node makes of it as a file that gives the same "
+    "(secrets as\n"
+    "`***`), `--help` prints what this page says. This page is made from `gateway/config/options.def` (`cmake --build "
+    "<folder>\n"
+    "--target docs`).\n\n"
+    "- A **duration** is a whole number with `ns`, `us`, `ms`, `s`, `m` or `h`; a **size** one with `k`, `m`, `g` (of "
+    "1024) or\n"
+    "  nothing; a **list** is separated by commas; a switch is `yes` or `no` (or `true`, `false`, `on`, `off`).\n"
+    "- A **secret** is shown nowhere. `NAME_file` (`redis.url_file`, `TRACEGATE_REDIS_URL_FILE`) names a file that "
+    "holds it; its\n"
+    "  last newline does not count.\n"
+    "- A value cannot begin or end with a space, nor hold a control character or a `;` behind a space: a file could "
+    "not say it.\n"
+    "- Variables that Kubernetes sets for a Service named tracegate (`TRACEGATE_SERVICE_HOST`, `TRACEGATE_PORT_...`) "
+    "are passed "
+    "over.\n";
 
-static const char *const type_names[] = {"preset", "switch", "number", "duration", "size", "text", "secret", "choice", "list"};
+static const char *const type_names[] = {"preset", "switch", "number", "duration", "size",
+                                         "text",   "secret", "choice", "list"};
 
 static void write_code(struct buf *out, const char *text)
 {

@@ -40,7 +40,7 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 	bool is_draining = atomic_load(&admin->node->draining);
 	bool is_ready = is_up && !is_draining;
 	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s}\n", is_ready ? "true" : "false",
-		   is_up ? "up" : "down", is_draining ? "true" : "false");
+	           is_up ? "up" : "down", is_draining ? "true" : "false");
 	return (struct admin_answer){is_ready ? 200 : 503, type_json};
 }
 
@@ -52,10 +52,11 @@ static struct admin_answer answer_node(const struct admin *admin, struct buf *re
 	json_append_string(ret_body, slice_of(node->name));
 	buf_printf(ret_body, ",\"version\":\"%s\",\"recorder\":false", TRACEGATE_VERSION);
 	buf_printf(ret_body, ",\"connections\":%" PRIu64 ",\"subscriptions\":%" PRIu64 ",\"cohorts\":%" PRIu64,
-		   metric_read(METRIC_CONNECTIONS), metric_read(METRIC_SUBSCRIPTIONS), metric_read(METRIC_COHORTS));
-	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":null}", atomic_load(&node->redis_up) ? "true" : "false");
-	buf_printf(ret_body, ",\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n", atomic_load(&node->draining) ? "true" : "false",
-		   now_ms - node->started_mono_ms);
+	           metric_read(METRIC_CONNECTIONS), metric_read(METRIC_SUBSCRIPTIONS), metric_read(METRIC_COHORTS));
+	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":null}",
+	           atomic_load(&node->redis_up) ? "true" : "false");
+	buf_printf(ret_body, ",\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n",
+	           atomic_load(&node->draining) ? "true" : "false", now_ms - node->started_mono_ms);
 	return (struct admin_answer){200, type_json};
 }
 
@@ -63,11 +64,12 @@ static const struct {
 	const char *path;
 	answer *answer;
 } pages[] = {
-	{"/metrics", answer_metrics}, {"/healthz", answer_health}, {"/livez", answer_health},
-	{"/readyz", answer_ready},    {"/v1/node", answer_node},
+    {"/metrics", answer_metrics}, {"/healthz", answer_health}, {"/livez", answer_health},
+    {"/readyz", answer_ready},    {"/v1/node", answer_node},
 };
 
-struct admin_answer admin_answer(const struct admin *admin, struct slice method, struct slice path, struct buf *ret_body)
+struct admin_answer admin_answer(const struct admin *admin, struct slice method, struct slice path,
+                                 struct buf *ret_body)
 {
 	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
 		if (!slice_is(path, pages[i].path))

@@ -124,7 +124,7 @@ void metrics_sum_histogram(enum histogram histogram, struct histogram_sum *ret_s
 	for (struct shard *shard = first_shard(); shard; shard = shard->older) {
 		for (size_t i = 0; i <= HISTOGRAM_BOUNDS_MAX; i++)
 			ret_sum->buckets[i] +=
-				atomic_load_explicit(&shard->histograms[histogram].buckets[i], memory_order_relaxed);
+			    atomic_load_explicit(&shard->histograms[histogram].buckets[i], memory_order_relaxed);
 		ret_sum->sum_ns += atomic_load_explicit(&shard->histograms[histogram].sum_ns, memory_order_relaxed);
 	}
 }

@@ -84,11 +84,13 @@ void metrics_write_reference(struct buf *out)
 {
 	static const char *const kinds[] = {"counter", "gauge", "histogram"};
 	const struct metric_row *end = rows + sizeof rows / sizeof rows[0];
-	buf_append_text(out, "# Metrics\n\n"
-			     "`GET /metrics` on the admin port answers in the Prometheus text format. The number of series is fixed: "
-			     "none depends on\nwhat clients or publishers send. This page is made from `gateway/metrics/metrics.def` "
-			     "(`cmake --build <folder> --target docs`).\n\n"
-			     "| name | type | labels | meaning |\n| --- | --- | --- | --- |\n");
+	buf_append_text(
+	    out,
+	    "# Metrics\n\n"
+	    "`GET /metrics` on the admin port answers in the Prometheus text format. The number of series is fixed: "
+	    "none depends on\nwhat clients or publishers send. This page is made from `gateway/metrics/metrics.def` "
+	    "(`cmake --build <folder> --target docs`).\n\n"
+	    "| name | type | labels | meaning |\n| --- | --- | --- | --- |\n");
 	for (const struct metric_row *row = rows; row < end; row++) {
 		if (row > rows && strcmp(row[-1].name, row->name) == 0)
 			continue;
@@ -99,9 +101,11 @@ void metrics_write_reference(struct buf *out)
 			write_labels(out, row, end);
 		buf_printf(out, " | %s |\n", row->help);
 	}
-	buf_append_text(out, "| `tracegate_build_info` | gauge | `version` | Always 1; the label says which version runs. |\n"
-			     "| `process_resident_memory_bytes` | gauge |  | Resident memory of the process. |\n"
-			     "| `process_open_fds` | gauge |  | Open file descriptors of the process. |\n"
-			     "| `process_cpu_seconds_total` | counter |  | User and system time of the process. |\n"
-			     "| `process_start_time_seconds` | gauge |  | Start of the process, in seconds since the Unix epoch. |\n");
+	buf_append_text(
+	    out,
+	    "| `tracegate_build_info` | gauge | `version` | Always 1; the label says which version runs. |\n"
+	    "| `process_resident_memory_bytes` | gauge |  | Resident memory of the process. |\n"
+	    "| `process_open_fds` | gauge |  | Open file descriptors of the process. |\n"
+	    "| `process_cpu_seconds_total` | counter |  | User and system time of the process. |\n"
+	    "| `process_start_time_seconds` | gauge |  | Start of the process, in seconds since the Unix epoch. |\n");
 }

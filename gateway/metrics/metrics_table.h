@@ -1,5 +1,5 @@
-/* The table of metrics.def in a form to walk over, and what a scrape needs of the counts. Private to the room, but for the
- * reference page. The bounds of histograms are read from their text once, before the first thread counts. */
+/* The table of metrics.def in a form to walk over, and what a scrape needs of the counts. Private to the room, but for
+ * the reference page. The bounds of histograms are read from their text once, before the first thread counts. */
 #ifndef GATEWAY_METRICS_METRICS_TABLE_H
 #define GATEWAY_METRICS_METRICS_TABLE_H
 
@@ -14,8 +14,8 @@
 
 struct histogram_bounds {
 	size_t count;
-	uint64_t le_ns[HISTOGRAM_BOUNDS_MAX];         /* ascending */
-	struct slice le_text[HISTOGRAM_BOUNDS_MAX];   /* seconds, as the table spells them */
+	uint64_t le_ns[HISTOGRAM_BOUNDS_MAX];       /* ascending */
+	struct slice le_text[HISTOGRAM_BOUNDS_MAX]; /* seconds, as the table spells them */
 };
 
 struct histogram_sum {
@@ -33,7 +33,7 @@ struct metric_row {
 
 size_t metrics_table_rows(const struct metric_row **ret_rows); /* in the order of metrics.def */
 bool metrics_table_is_gauge(enum metric metric);
-void metrics_table_prepare(void); /* any thread, any number of times */
+void metrics_table_prepare(void);                                              /* any thread, any number of times */
 const struct histogram_bounds *metrics_table_bounds(enum histogram histogram); /* after metrics_table_prepare */
 
 void metrics_sum_histogram(enum histogram histogram, struct histogram_sum *ret_sum);

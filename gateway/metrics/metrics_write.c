@@ -32,7 +32,8 @@ static void write_histogram(struct buf *out, const struct metric_row *row)
 	for (size_t i = 0; i <= bounds->count; i++) {
 		struct slice le = i < bounds->count ? bounds->le_text[i] : SLICE_LITERAL("+Inf");
 		count += sum.buckets[i];
-		buf_printf(out, "tracegate_%s_bucket{le=\"%.*s\"} %" PRIu64 "\n", row->name, (int)le.len, le.ptr, count);
+		buf_printf(out, "tracegate_%s_bucket{le=\"%.*s\"} %" PRIu64 "\n", row->name, (int)le.len, le.ptr,
+		           count);
 	}
 	buf_printf(out, "tracegate_%s_sum ", row->name);
 	write_seconds(out, sum.sum_ns);
@@ -56,8 +57,8 @@ static void write_rows(struct buf *out)
 	size_t count = metrics_table_rows(&rows);
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0 || strcmp(rows[i - 1].name, rows[i].name) != 0)
-			buf_printf(out, "# HELP tracegate_%s %s\n# TYPE tracegate_%s %s\n", rows[i].name, rows[i].help, rows[i].name,
-				   kinds[rows[i].kind]);
+			buf_printf(out, "# HELP tracegate_%s %s\n# TYPE tracegate_%s %s\n", rows[i].name, rows[i].help,
+			           rows[i].name, kinds[rows[i].kind]);
 		if (rows[i].kind == METRIC_KIND_HISTOGRAM)
 			write_histogram(out, &rows[i]);
 		else
@@ -132,8 +133,10 @@ static void write_start_time(struct buf *out)
 		fclose(file);
 	if (!at || sscanf(at, " %" SCNu64, &ticks) != 1 || boot_seconds == 0)
 		return;
-	write_family(out, "process_start_time_seconds", "gauge", "Start of the process, in seconds since the Unix epoch.");
-	buf_printf(out, "process_start_time_seconds %" PRIu64 "\n", boot_seconds + ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+	write_family(out, "process_start_time_seconds", "gauge",
+	             "Start of the process, in seconds since the Unix epoch.");
+	buf_printf(out, "process_start_time_seconds %" PRIu64 "\n",
+	           boot_seconds + ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 void metrics_write(struct buf *out, const char *version)

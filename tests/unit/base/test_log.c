@@ -60,33 +60,35 @@ START_TEST(writes_json_with_node_and_fields)
 {
 	begin("info", true);
 	log_warn("redis", "lost", log_text("cause", "a b"), log_int("attempt", -3));
-	ck_assert_str_eq(captured, "{\"time\":\"2026-11-25T04:35:25.123Z\",\"level\":\"warn\",\"room\":\"redis\",\"message\":\"lost\","
-				   "\"node\":\"n\\\"1\",\"cause\":\"a b\",\"attempt\":-3}\n");
+	ck_assert_str_eq(
+	    captured,
+	    "{\"time\":\"2026-11-25T04:35:25.123Z\",\"level\":\"warn\",\"room\":\"redis\",\"message\":\"lost\","
+	    "\"node\":\"n\\\"1\",\"cause\":\"a b\",\"attempt\":-3}\n");
 }
 END_TEST
 
 static const struct {
 	const char *value, *text;
 } values[] = {
-	{"plain", "plain"},
-	{"", "\"\""},
-	{"two words", "\"two words\""},
-	{"a=b", "\"a=b\""},
-	{"say \"x\"", "\"say \\\"x\\\"\""},
-	{"back\\slash", "\"back\\\\slash\""},
-	{"x\ninfo forged", "\"x\\ninfo forged\""},
-	{"\r\t", "\"\\r\\t\""},
-	{"\x1b[31m", "\"\\u001b[31m\""},
-	{"\x7f", "\"\\u007f\""},
-	{"\xC2\x9B", "\"\\u009b\""},
-	{"\xE2\x80\xA8", "\"\\u2028\""},
-	{"\xC3\xA9", "\"\xC3\xA9\""},
-	{"\xF0\x9F\x98\x80", "\"\xF0\x9F\x98\x80\""},
-	{"\xFF\xFE", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
-	{"\xC0\x8A", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
-	{"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
-	{"\xF4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
-	{"cut\xE2\x82", "\"cut\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {"plain", "plain"},
+    {"", "\"\""},
+    {"two words", "\"two words\""},
+    {"a=b", "\"a=b\""},
+    {"say \"x\"", "\"say \\\"x\\\"\""},
+    {"back\\slash", "\"back\\\\slash\""},
+    {"x\ninfo forged", "\"x\\ninfo forged\""},
+    {"\r\t", "\"\\r\\t\""},
+    {"\x1b[31m", "\"\\u001b[31m\""},
+    {"\x7f", "\"\\u007f\""},
+    {"\xC2\x9B", "\"\\u009b\""},
+    {"\xE2\x80\xA8", "\"\\u2028\""},
+    {"\xC3\xA9", "\"\xC3\xA9\""},
+    {"\xF0\x9F\x98\x80", "\"\xF0\x9F\x98\x80\""},
+    {"\xFF\xFE", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {"\xC0\x8A", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {"\xF4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {"cut\xE2\x82", "\"cut\xEF\xBF\xBD\xEF\xBF\xBD\""},
 };
 
 START_TEST(keeps_a_hostile_value_on_its_line)
@@ -136,7 +138,8 @@ END_TEST
 
 START_TEST(refuses_bad_levels_and_changes_nothing)
 {
-	static const char *const bad[] = {"", "loud", "info,", "info,redis", "info,=debug", "info,redis=", "redis=debug=info"};
+	static const char *const bad[] = {
+	    "", "loud", "info,", "info,redis", "info,=debug", "info,redis=", "redis=debug=info"};
 	begin("error", false);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		ck_assert_msg(!log_is_valid_levels(bad[i]), "%s", bad[i]);

@@ -88,7 +88,7 @@ START_TEST(starts_with_the_defaults_of_development)
 END_TEST
 
 static const char *const preset_flags[] = {"--preset=development", "--preset=test", "--preset=production",
-					   "--preset=high-performance"};
+                                           "--preset=high-performance"};
 
 START_TEST(takes_the_preset_from_every_source)
 {
@@ -114,7 +114,8 @@ START_TEST(a_later_source_wins)
 	char flags[PATH_BYTES + 64];
 	snprintf(flags, sizeof flags, "--workers|3");
 	char variables[PATH_BYTES + 128];
-	snprintf(variables, sizeof variables, "TRACEGATE_CONFIG=%s|TRACEGATE_WORKERS=2|TRACEGATE_LIMITS_CONNECTIONS=2", path);
+	snprintf(variables, sizeof variables, "TRACEGATE_CONFIG=%s|TRACEGATE_WORKERS=2|TRACEGATE_LIMITS_CONNECTIONS=2",
+	         path);
 	ck_assert_int_eq(load(flags, variables), OK);
 	ck_assert_uint_eq(config->workers, 3);
 	ck_assert_uint_eq(config->limits_connections, 2);
@@ -133,8 +134,9 @@ static const struct {
 	const char *flag;
 	uint64_t ns;
 } durations[] = {
-	{"--close.timeout=10ms", 10000000},      {"--close.timeout=25s", 25000000000},  {"--close.timeout=1m", 60000000000},
-	{"--close.timeout=20000us", 20000000},   {"--close.timeout=10000000ns", 10000000},
+    {"--close.timeout=10ms", 10000000},       {"--close.timeout=25s", 25000000000},
+    {"--close.timeout=1m", 60000000000},      {"--close.timeout=20000us", 20000000},
+    {"--close.timeout=10000000ns", 10000000},
 };
 
 START_TEST(reads_durations)
@@ -146,7 +148,8 @@ END_TEST
 
 START_TEST(reads_hours_sizes_and_bare_zeros)
 {
-	ck_assert_int_eq(load("--drain.time=0|--slow.threshold=1G|--limits.event_bytes=4096|--batch.max_bytes=64k", ""), OK);
+	ck_assert_int_eq(load("--drain.time=0|--slow.threshold=1G|--limits.event_bytes=4096|--batch.max_bytes=64k", ""),
+	                 OK);
 	ck_assert_uint_eq(config->drain_time, 0);
 	ck_assert_uint_eq(config->slow_threshold, UINT64_C(1) << 30);
 	ck_assert_uint_eq(config->limits_event_bytes, 4096);
@@ -168,64 +171,67 @@ END_TEST
 static const struct {
 	const char *flags, *environment, *line;
 } wrong[] = {
-	{"--workers=x", "", "--workers: \"x\" is not a number from 0 to 256 (command line)\n"},
-	{"--workers=257", "", "--workers: \"257\" is not a number from 0 to 256 (command line)\n"},
-	{"--workers=-1", "", "--workers: \"-1\" is not a number"},
-	{"--workers=", "", "--workers: \"\" is not a number"},
-	{"--workers=1 ", "", "--workers: \"1 \" starts or ends with a space"},
-	{"--workers=99999999999999999999999", "", "is not a number from 0 to 256"},
-	{"--workers", "", "--workers: needs a value (command line)\n"},
-	{"--workers|--redis.prefix=x", "", "--workers: needs a value (command line)\n"},
-	{"--config", "", "--config: needs a value"},
-	{"--help=yes", "", ""},
-	{"--check-config=yes", "", "--check-config: takes no value"},
-	{"--close.timeout=5", "", "--close.timeout: \"5\" is not a duration from 10ms to 60s (like 250ms, 10s or 2m) (command line)\n"},
-	{"--close.timeout=61s", "", "\"61s\" is not a duration from 10ms to 60s"},
-	{"--close.timeout=9ms", "", "\"9ms\" is not a duration"},
-	{"--close.timeout=18446744073709551615h", "", "is not a duration"},
-	{"--limits.message_bytes=127", "", "is not a size from 128 to 16m (like 4096, 64k or 1m)"},
-	{"--limits.message_bytes=17m", "", "is not a size from 128 to 16m"},
-	{"--limits.message_bytes=64kb", "", "is not a size"},
-	{"--log.format=xml", "", "--log.format: \"xml\" is not one of text|json"},
-	{"--preset=prod", "", "--preset: \"prod\" is not one of development|test|production|high-performance"},
-	{"--log.level=loud", "", "log.level: \"loud\" is not a level (debug, info, warn, error, off)"},
-	{"--wrokers=1", "", "--wrokers: no such option; did you mean --workers? (command line)\n"},
-	{"--redis.ur=x", "", "did you mean --redis.url?"},
-	{"--zzzzzzzzzzzz=1", "", "--zzzzzzzzzzzz: no such option (command line)\n"},
-	{"workers=1", "", "\"workers=1\": is no option; options begin with -- (command line)\n"},
-	{"--redis.url|redis://h|stray", "", "\"stray\": is no option"},
-	{"", "TRACEGATE_WORKERS=x", "workers: \"x\" is not a number from 0 to 256 (TRACEGATE_WORKERS)\n"},
-	{"", "TRACEGATE_WROKERS=1", "TRACEGATE_WROKERS: no such option; did you mean TRACEGATE_WORKERS? (environment)\n"},
-	{"", "TRACEGATE_REDIS_BACKOF_MIN=1s", "did you mean TRACEGATE_REDIS_BACKOFF_MIN?"},
-	{"--redis.patterns=", "", "redis.patterns: needs at least one pattern, such as trace:* (command line)\n"},
-	{"--redis.patterns=a*,b*,a*", "", "redis.patterns: \"a*\" is there twice (command line)\n"},
-	{"--redis.patterns=a*,,b*", "", "\"a*,,b*\" is not a list of words with one comma between two"},
-	{"--batch.interval=60ms|--batch.max_delay=50ms", "",
-	 "batch.max_delay: \"50ms\" is below batch.interval, which is \"60ms\" (command line) (command line)\n"},
-	{"--batch.interval=60ms", "", "batch.max_delay: \"50ms\" is below batch.interval, which is \"60ms\" (command line) (preset development)\n"},
-	{"--redis.backoff_min=3s", "", "redis.backoff_max: \"2s\" is below redis.backoff_min"},
-	{"--listen=", "", "listen: needs at least one address"},
-	{"--listen=8080", "", "listen: \"8080\" is not an address of the form host:port or [v6]:port (command line)\n"},
-	{"--listen=h:65536", "", "is not an address"},
-	{"--listen=h:", "", "is not an address"},
-	{"--listen=:80", "", "is not an address"},
-	{"--listen=::1:80", "", "is not an address"},
-	{"--listen=[::1]", "", "is not an address"},
-	{"--listen=[xyz]:80", "", "is not an address"},
-	{"--listen=h:80,h:80", "", "listen: \"h:80\" is there twice"},
-	{"--admin.listen=h:80x", "", "admin.listen: \"h:80x\" is not an address"},
-	{"--cors.origins=https://a/", "", "cors.origins: \"https://a/\" is not an origin"},
-	{"--cors.origins=example.com", "", "is not an origin"},
-	{"--cors.origins=https://a:0", "", "is not an origin"},
-	{"--cors.origins=https://", "", "is not an origin"},
-	{"--cors.origins=https://a:b:1", "", "is not an origin"},
-	{"--redis.url=http://user:hunter2@h", "", "redis.url: the value does not begin with redis://, rediss://"},
-	{"--redis.url=***", "", "--redis.url: the value is what --print-config writes for a secret; give the secret itself or redis.url_file"},
-	{"--redis.url_file=no/such/file", "", "--redis.url_file: the file \"no/such/file\" cannot be read: No such file"},
-	{"--redis.url=redis://a|--redis.url_file=b", "", "--redis.url_file: is set twice; before by command line"},
-	{"--node.name=a\nb", "", "--node.name: \"a?b\" holds a control character"},
-	{"--node.name=a ;b", "", "holds a \";\" at its start or after a space"},
-	{"--config=no/such/file", "", "no/such/file: cannot be read: No such file or directory (configuration file)\n"},
+    {"--workers=x", "", "--workers: \"x\" is not a number from 0 to 256 (command line)\n"},
+    {"--workers=257", "", "--workers: \"257\" is not a number from 0 to 256 (command line)\n"},
+    {"--workers=-1", "", "--workers: \"-1\" is not a number"},
+    {"--workers=", "", "--workers: \"\" is not a number"},
+    {"--workers=1 ", "", "--workers: \"1 \" starts or ends with a space"},
+    {"--workers=99999999999999999999999", "", "is not a number from 0 to 256"},
+    {"--workers", "", "--workers: needs a value (command line)\n"},
+    {"--workers|--redis.prefix=x", "", "--workers: needs a value (command line)\n"},
+    {"--config", "", "--config: needs a value"},
+    {"--help=yes", "", ""},
+    {"--check-config=yes", "", "--check-config: takes no value"},
+    {"--close.timeout=5", "",
+     "--close.timeout: \"5\" is not a duration from 10ms to 60s (like 250ms, 10s or 2m) (command line)\n"},
+    {"--close.timeout=61s", "", "\"61s\" is not a duration from 10ms to 60s"},
+    {"--close.timeout=9ms", "", "\"9ms\" is not a duration"},
+    {"--close.timeout=18446744073709551615h", "", "is not a duration"},
+    {"--limits.message_bytes=127", "", "is not a size from 128 to 16m (like 4096, 64k or 1m)"},
+    {"--limits.message_bytes=17m", "", "is not a size from 128 to 16m"},
+    {"--limits.message_bytes=64kb", "", "is not a size"},
+    {"--log.format=xml", "", "--log.format: \"xml\" is not one of text|json"},
+    {"--preset=prod", "", "--preset: \"prod\" is not one of development|test|production|high-performance"},
+    {"--log.level=loud", "", "log.level: \"loud\" is not a level (debug, info, warn, error, off)"},
+    {"--wrokers=1", "", "--wrokers: no such option; did you mean --workers? (command line)\n"},
+    {"--redis.ur=x", "", "did you mean --redis.url?"},
+    {"--zzzzzzzzzzzz=1", "", "--zzzzzzzzzzzz: no such option (command line)\n"},
+    {"workers=1", "", "\"workers=1\": is no option; options begin with -- (command line)\n"},
+    {"--redis.url|redis://h|stray", "", "\"stray\": is no option"},
+    {"", "TRACEGATE_WORKERS=x", "workers: \"x\" is not a number from 0 to 256 (TRACEGATE_WORKERS)\n"},
+    {"", "TRACEGATE_WROKERS=1", "TRACEGATE_WROKERS: no such option; did you mean TRACEGATE_WORKERS? (environment)\n"},
+    {"", "TRACEGATE_REDIS_BACKOF_MIN=1s", "did you mean TRACEGATE_REDIS_BACKOFF_MIN?"},
+    {"--redis.patterns=", "", "redis.patterns: needs at least one pattern, such as trace:* (command line)\n"},
+    {"--redis.patterns=a*,b*,a*", "", "redis.patterns: \"a*\" is there twice (command line)\n"},
+    {"--redis.patterns=a*,,b*", "", "\"a*,,b*\" is not a list of words with one comma between two"},
+    {"--batch.interval=60ms|--batch.max_delay=50ms", "",
+     "batch.max_delay: \"50ms\" is below batch.interval, which is \"60ms\" (command line) (command line)\n"},
+    {"--batch.interval=60ms", "",
+     "batch.max_delay: \"50ms\" is below batch.interval, which is \"60ms\" (command line) (preset development)\n"},
+    {"--redis.backoff_min=3s", "", "redis.backoff_max: \"2s\" is below redis.backoff_min"},
+    {"--listen=", "", "listen: needs at least one address"},
+    {"--listen=8080", "", "listen: \"8080\" is not an address of the form host:port or [v6]:port (command line)\n"},
+    {"--listen=h:65536", "", "is not an address"},
+    {"--listen=h:", "", "is not an address"},
+    {"--listen=:80", "", "is not an address"},
+    {"--listen=::1:80", "", "is not an address"},
+    {"--listen=[::1]", "", "is not an address"},
+    {"--listen=[xyz]:80", "", "is not an address"},
+    {"--listen=h:80,h:80", "", "listen: \"h:80\" is there twice"},
+    {"--admin.listen=h:80x", "", "admin.listen: \"h:80x\" is not an address"},
+    {"--cors.origins=https://a/", "", "cors.origins: \"https://a/\" is not an origin"},
+    {"--cors.origins=example.com", "", "is not an origin"},
+    {"--cors.origins=https://a:0", "", "is not an origin"},
+    {"--cors.origins=https://", "", "is not an origin"},
+    {"--cors.origins=https://a:b:1", "", "is not an origin"},
+    {"--redis.url=http://user:hunter2@h", "", "redis.url: the value does not begin with redis://, rediss://"},
+    {"--redis.url=***", "",
+     "--redis.url: the value is what --print-config writes for a secret; give the secret itself or redis.url_file"},
+    {"--redis.url_file=no/such/file", "", "--redis.url_file: the file \"no/such/file\" cannot be read: No such file"},
+    {"--redis.url=redis://a|--redis.url_file=b", "", "--redis.url_file: is set twice; before by command line"},
+    {"--node.name=a\nb", "", "--node.name: \"a?b\" holds a control character"},
+    {"--node.name=a ;b", "", "holds a \";\" at its start or after a space"},
+    {"--config=no/such/file", "", "no/such/file: cannot be read: No such file or directory (configuration file)\n"},
 };
 
 START_TEST(refuses_a_mistake_and_says_what_is_allowed_and_where_it_is_from)
@@ -251,19 +257,20 @@ START_TEST(tells_all_mistakes_in_one_run)
 	snprintf(flags, sizeof flags, "--config=%s|--close.timeout=0.5s|--bogus=1", path);
 	ck_assert_int_eq(load(flags, "TRACEGATE_BATCH_MAX_EVENTS=0"), ERR_INVALID);
 	static const char *const lines[] = {
-		"configuration file: a line that is neither \"[section]\" nor \"name = value\" (PATH:1)\n",
-		"workers: \"many\" is not a number from 0 to 256 (PATH:2)\n",
-		"redis.urll: no such option; did you mean redis.url? (PATH:4)\n",
-		"configuration file: a section without \"]\" (PATH:5)\n",
-		"batch.max_events: \"0\" is not a number from 1 to 100000 (TRACEGATE_BATCH_MAX_EVENTS)\n",
-		"--close.timeout: \"0.5s\" is not a duration",
-		"--bogus: no such option",
+	    "configuration file: a line that is neither \"[section]\" nor \"name = value\" (PATH:1)\n",
+	    "workers: \"many\" is not a number from 0 to 256 (PATH:2)\n",
+	    "redis.urll: no such option; did you mean redis.url? (PATH:4)\n",
+	    "configuration file: a section without \"]\" (PATH:5)\n",
+	    "batch.max_events: \"0\" is not a number from 1 to 100000 (TRACEGATE_BATCH_MAX_EVENTS)\n",
+	    "--close.timeout: \"0.5s\" is not a duration",
+	    "--bogus: no such option",
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		char expected[256];
 		const char *mark = strstr(lines[i], "PATH");
 		if (mark)
-			snprintf(expected, sizeof expected, "%.*s%s%s", (int)(mark - lines[i]), lines[i], path, mark + 4);
+			snprintf(expected, sizeof expected, "%.*s%s%s", (int)(mark - lines[i]), lines[i], path,
+			         mark + 4);
 		else
 			snprintf(expected, sizeof expected, "%s", lines[i]);
 		ck_assert_msg(strstr(mistakes.bytes, expected) != NULL, "no %s in %s", expected, mistakes.bytes);
@@ -273,9 +280,10 @@ END_TEST
 
 START_TEST(reads_a_file_with_comments_and_crlf_and_continuations)
 {
-	ck_assert_int_eq(load_file("\xEF\xBB\xBF; comment\r\nworkers = 7 ; why\r\n# more\n[redis]\r\nprefix: x;y\r\npatterns = a*,\n"
-				   "   b*,\n\tc*\n\n[limits]\nconnections=9"),
-			 OK);
+	ck_assert_int_eq(
+	    load_file("\xEF\xBB\xBF; comment\r\nworkers = 7 ; why\r\n# more\n[redis]\r\nprefix: x;y\r\npatterns = a*,\n"
+	              "   b*,\n\tc*\n\n[limits]\nconnections=9"),
+	    OK);
 	ck_assert_uint_eq(config->workers, 7);
 	ck_assert_str_eq(config->redis_prefix, "x;y");
 	ck_assert_uint_eq(config->redis_patterns.count, 3);
@@ -291,7 +299,8 @@ START_TEST(refuses_an_option_set_twice_in_a_file)
 }
 END_TEST
 
-/* inih of Debian reads lines of 200 bytes; ours have no such end. Lengths around that, and a ";" and spaces at each place. */
+/* inih of Debian reads lines of 200 bytes; ours have no such end. Lengths around that, and a ";" and spaces at each
+ * place. */
 START_TEST(reads_lines_longer_than_the_library_does)
 {
 	char name[512], text[4096];
@@ -299,7 +308,8 @@ START_TEST(reads_lines_longer_than_the_library_does)
 	for (; at < 150 + _i; at++)
 		name[at] = (char)('a' + at % 26);
 	strcpy(name + at, "#;[x]  y=z:w");
-	snprintf(text, sizeof text, "; %0400d\n[node]\nname = %s%s ; comment %0300d\n[batch]\nmax_events = 3\n", 1, name, name, 1);
+	snprintf(text, sizeof text, "; %0400d\n[node]\nname = %s%s ; comment %0300d\n[batch]\nmax_events = 3\n", 1,
+	         name, name, 1);
 	ck_assert_int_eq(load_file(text), OK);
 	snprintf(text, sizeof text, "%s%s", name, name);
 	ck_assert_str_eq(config->node_name, text);
@@ -380,12 +390,9 @@ static const struct {
 	const char *flags;
 	enum config_action action;
 } asked[] = {
-	{"--help", CONFIG_HELP},
-	{"-h", CONFIG_HELP},
-	{"--wrong=1|--help", CONFIG_HELP},
-	{"--version", CONFIG_VERSION},
-	{"--print-config", CONFIG_PRINT},
-	{"--check-config|--workers|2", CONFIG_CHECK},
+    {"--help", CONFIG_HELP},           {"-h", CONFIG_HELP},
+    {"--wrong=1|--help", CONFIG_HELP}, {"--version", CONFIG_VERSION},
+    {"--print-config", CONFIG_PRINT},  {"--check-config|--workers|2", CONFIG_CHECK},
 };
 
 START_TEST(understands_what_else_is_asked_for)
@@ -397,10 +404,11 @@ END_TEST
 
 START_TEST(passes_over_what_kubernetes_sets_for_a_service)
 {
-	ck_assert_int_eq(load("", "TRACEGATE_SERVICE_HOST=10.0.0.1|TRACEGATE_SERVICE_PORT=80|TRACEGATE_SERVICE_PORT_HTTP=80|"
-				  "TRACEGATE_PORT=tcp://10.0.0.1:80|TRACEGATE_PORT_80_TCP=tcp://10.0.0.1:80|"
-				  "TRACEGATE_PORT_80_TCP_PROTO=tcp|TRACEGATE_ADMIN_PORT=tcp://10.0.0.2:81|PATH=x|TRACEGATE_CONFIG="),
-			 OK);
+	ck_assert_int_eq(
+	    load("", "TRACEGATE_SERVICE_HOST=10.0.0.1|TRACEGATE_SERVICE_PORT=80|TRACEGATE_SERVICE_PORT_HTTP=80|"
+	             "TRACEGATE_PORT=tcp://10.0.0.1:80|TRACEGATE_PORT_80_TCP=tcp://10.0.0.1:80|"
+	             "TRACEGATE_PORT_80_TCP_PROTO=tcp|TRACEGATE_ADMIN_PORT=tcp://10.0.0.2:81|PATH=x|TRACEGATE_CONFIG="),
+	    OK);
 	ck_assert_int_eq(load("", "TRACEGATE_PORT=80"), ERR_INVALID);
 }
 END_TEST
@@ -415,7 +423,7 @@ START_TEST(help_and_reference_name_every_option_and_help_stays_in_its_columns)
 	buf_append_char(&help, '\0');
 	buf_append_char(&reference, '\0');
 	static const char *const names[] = {
-		"preset",
+	    "preset",
 #define OPTION(id, type, name, low, high, dev, test, prod, perf, help) name,
 #include "gateway/config/options.def"
 #undef OPTION
@@ -449,10 +457,11 @@ START_TEST(the_table_keeps_groups_together)
 		size_t group = strcspn(names[i], ".");
 		bool has_left = false;
 		for (size_t later = i + 1; later < count; later++) {
-			bool is_same = strcspn(names[later], ".") == group && strncmp(names[later], names[i], group) == 0 &&
-				       names[i][group] == '.';
+			bool is_same = strcspn(names[later], ".") == group &&
+			               strncmp(names[later], names[i], group) == 0 && names[i][group] == '.';
 			ck_assert_msg(!(has_left && is_same), "%s stands apart from its group", names[later]);
-			ck_assert_msg(names[i][group] != '.' || strchr(names[later], '.'), "%s must come first", names[later]);
+			ck_assert_msg(names[i][group] != '.' || strchr(names[later], '.'), "%s must come first",
+			              names[later]);
 			has_left = has_left || !is_same;
 		}
 	}
@@ -472,7 +481,7 @@ int main(void)
 	tcase_add_test(cases, reads_hours_sizes_and_bare_zeros);
 	tcase_add_test(cases, reads_lists_and_empty_lists);
 	tcase_add_loop_test(cases, refuses_a_mistake_and_says_what_is_allowed_and_where_it_is_from, 0,
-			    sizeof wrong / sizeof wrong[0]);
+	                    sizeof wrong / sizeof wrong[0]);
 	tcase_add_test(cases, tells_all_mistakes_in_one_run);
 	tcase_add_test(cases, reads_a_file_with_comments_and_crlf_and_continuations);
 	tcase_add_test(cases, refuses_an_option_set_twice_in_a_file);

@@ -54,10 +54,10 @@ static const struct {
 	int status;
 	const char *body;
 } readiness[] = {
-	{true, false, 200, "{\"ready\":true,\"redis\":\"up\",\"draining\":false}\n"},
-	{false, false, 503, "{\"ready\":false,\"redis\":\"down\",\"draining\":false}\n"},
-	{true, true, 503, "{\"ready\":false,\"redis\":\"up\",\"draining\":true}\n"},
-	{false, true, 503, "{\"ready\":false,\"redis\":\"down\",\"draining\":true}\n"},
+    {true, false, 200, "{\"ready\":true,\"redis\":\"up\",\"draining\":false}\n"},
+    {false, false, 503, "{\"ready\":false,\"redis\":\"down\",\"draining\":false}\n"},
+    {true, true, 503, "{\"ready\":false,\"redis\":\"up\",\"draining\":true}\n"},
+    {false, true, 503, "{\"ready\":false,\"redis\":\"down\",\"draining\":true}\n"},
 };
 
 START_TEST(is_ready_while_redis_is_up_and_it_does_not_drain)
@@ -92,9 +92,10 @@ START_TEST(tells_what_the_node_is)
 	struct admin_answer answer = ask("GET", "/v1/node");
 	ck_assert_int_eq(answer.status, 200);
 	ck_assert_str_eq(answer.content_type, "application/json");
-	assert_body("{\"node\":\"node \\\"1\\\"\",\"version\":\"" TRACEGATE_VERSION "\",\"recorder\":false,\"connections\":7,"
-		    "\"subscriptions\":9,\"cohorts\":2,\"redis\":{\"up\":true},\"log\":{\"last\":null},\"draining\":false,"
-		    "\"uptimeMs\":5000}\n");
+	assert_body(
+	    "{\"node\":\"node \\\"1\\\"\",\"version\":\"" TRACEGATE_VERSION "\",\"recorder\":false,\"connections\":7,"
+	    "\"subscriptions\":9,\"cohorts\":2,\"redis\":{\"up\":true},\"log\":{\"last\":null},\"draining\":false,"
+	    "\"uptimeMs\":5000}\n");
 }
 END_TEST
 
@@ -121,10 +122,14 @@ static const struct {
 	int status;
 	const char *code;
 } refused[] = {
-	{"POST", "/metrics", 405, "\"method_not_allowed\""}, {"DELETE", "/readyz", 405, "\"method_not_allowed\""},
-	{"get", "/readyz", 405, "\"method_not_allowed\""},   {"GET", "/", 404, "\"not_found\""},
-	{"POST", "/x", 404, "\"not_found\""},                {"GET", "/metrics/", 404, "\"not_found\""},
-	{"GET", "", 404, "\"not_found\""},                   {"GET", "/v1/stream", 404, "\"not_found\""},
+    {"POST", "/metrics", 405, "\"method_not_allowed\""},
+    {"DELETE", "/readyz", 405, "\"method_not_allowed\""},
+    {"get", "/readyz", 405, "\"method_not_allowed\""},
+    {"GET", "/", 404, "\"not_found\""},
+    {"POST", "/x", 404, "\"not_found\""},
+    {"GET", "/metrics/", 404, "\"not_found\""},
+    {"GET", "", 404, "\"not_found\""},
+    {"GET", "/v1/stream", 404, "\"not_found\""},
 };
 
 START_TEST(refuses_other_methods_and_paths)
@@ -144,7 +149,8 @@ int main(void)
 	Suite *suite = suite_create("admin");
 	TCase *cases = tcase_create("admin");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
-	tcase_add_loop_test(cases, is_ready_while_redis_is_up_and_it_does_not_drain, 0, sizeof readiness / sizeof readiness[0]);
+	tcase_add_loop_test(cases, is_ready_while_redis_is_up_and_it_does_not_drain, 0,
+	                    sizeof readiness / sizeof readiness[0]);
 	tcase_add_loop_test(cases, is_healthy_until_a_loop_is_late_whatever_redis_does, 0, 2);
 	tcase_add_test(cases, tells_what_the_node_is);
 	tcase_add_test(cases, uptime_does_not_follow_the_wall_clock);

@@ -136,8 +136,8 @@ END_TEST
 
 START_TEST(shows_the_process)
 {
-	static const char *const names[] = {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total",
-					    "process_start_time_seconds"};
+	static const char *const names[] = {"process_resident_memory_bytes", "process_open_fds",
+	                                    "process_cpu_seconds_total", "process_start_time_seconds"};
 	scrape();
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char start[64];
