@@ -35,7 +35,7 @@ void option_environment_name(const char *name, char *ret_text)
 /* Writes the option's name, plain or as NAME_file, in the form of a flag and file or of the environment. */
 static void write_name(const struct option *option, bool is_file, bool in_environment, char *ret_text)
 {
-	char dotted[OPTION_NAME_MAX];
+	char dotted[OPTION_NAME_MAX] = "";
 	snprintf(dotted, sizeof dotted, "%s%s", option->name, is_file ? FILE_SUFFIX : "");
 	if (in_environment)
 		option_environment_name(dotted, ret_text);
@@ -47,7 +47,7 @@ static bool find(struct slice name, bool in_environment, enum option_id *ret_id,
 {
 	for (int id = 0; id < OPTIONS; id++) {
 		for (int is_file = 0; is_file <= (options[id].type == TYPE_SECRET); is_file++) {
-			char known[OPTION_NAME_MAX];
+			char known[OPTION_NAME_MAX] = "";
 			write_name(&options[id], is_file, in_environment, known);
 			if (slice_is(name, known)) {
 				*ret_id = (enum option_id)id;
@@ -104,7 +104,7 @@ bool option_nearest(struct slice name, bool in_environment, char *ret_text)
 	name.len = least(name.len, OPTION_NAME_MAX);
 	for (int id = 0; id < OPTIONS; id++) {
 		for (int is_file = 0; is_file <= (options[id].type == TYPE_SECRET); is_file++) {
-			char known[OPTION_NAME_MAX];
+			char known[OPTION_NAME_MAX] = "";
 			write_name(&options[id], is_file, in_environment, known);
 			size_t distance = edit_distance(name, known);
 			if (distance < nearest) {

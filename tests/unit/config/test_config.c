@@ -42,7 +42,7 @@ static void write_file(const char *text)
 static int split(const char *line, char *copy, char **words)
 {
 	int count = 0;
-	strcpy(copy, line);
+	memcpy(copy, line, strlen(line) + 1);
 	for (char *at = copy; *line && at; count++) {
 		words[count] = at;
 		at = strchr(at, '|');
@@ -307,7 +307,7 @@ START_TEST(reads_lines_longer_than_the_library_does)
 	int at = 0;
 	for (; at < 150 + _i; at++)
 		name[at] = (char)('a' + at % 26);
-	strcpy(name + at, "#;[x]  y=z:w");
+	snprintf(name + at, sizeof name - (size_t)at, "#;[x]  y=z:w");
 	snprintf(text, sizeof text, "; %0400d\n[node]\nname = %s%s ; comment %0300d\n[batch]\nmax_events = 3\n", 1,
 	         name, name, 1);
 	ck_assert_int_eq(load_file(text), OK);
