@@ -42,9 +42,15 @@ bool json_is_pointer(struct slice pointer); /* "" or "/...", "~" only as "~0" or
 typedef void json_member(void *context, struct slice raw_key, struct slice raw_value, enum json_kind kind);
 bool json_scan(struct slice text, json_member *member, void *context, enum json_kind *ret_kind);
 
-/* Unescapes the inside of a valid JSON string (without its quotes) to UTF-8. Never longer than the input. */
+/* Unescapes the inside of a valid JSON string (without its quotes) to UTF-8. Never longer than the input; may be
+ * done in place. */
 size_t json_unescape(struct slice raw_inside, char *ret_text);
 bool json_has_escapes(struct slice raw_inside);
+/* True if the inside of a valid JSON string, unescaped, is this text. */
+bool json_string_is(struct slice raw_inside, struct slice text);
+/* The way back: writes text as the inside of a JSON string, as json_append_string() does, and gives the length that
+ * takes. NULL: only counts. */
+size_t json_escape(struct slice text, char *ret_inside);
 
 /* Compares two JSON numbers by their exact value, whatever their spelling (1.0 == 1, 1e400 > 1e399). -1, 0, 1. */
 int json_number_compare(struct slice a, struct slice b);

@@ -44,6 +44,7 @@ struct record {
 /* Made by the feed (gateway/feed/intake.h), which owns the layout of the allocation behind it. */
 /* Gives the record its id, its ts and its place in the element. Only by its one owner, before it is shared. */
 void record_stamp(struct record *record, struct record_id id);
+void record_set_ts(struct record *record, uint64_t ts_ms); /* part of both; as above */
 struct record *record_ref(struct record *record);
 void record_unref(struct record *record); /* NULL is fine */
 

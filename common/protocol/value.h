@@ -38,7 +38,7 @@ struct value {
 	};
 };
 
-const char *value_kind_name(enum value_kind kind); /* "null" "boolean" "number" "string" "array" "object" */
+const char *value_kind_name(enum value_kind kind); /* "null" "boolean" "number" "string" "array" "object"; "json" for VALUE_RAW */
 
 /* The member of a map, NULL if there is none or map is no map (or NULL). */
 const struct value *value_get(const struct value *map, const char *key);

@@ -8,7 +8,8 @@
 #include "common/base/slice.h"
 #include "common/protocol/record.h"
 
-/* Which top-level payload fields give the keys, in order of preference (first hit that is a string, or a number, wins). */
+/* Which top-level payload fields give the keys, in order of preference: the first that is a number or a string that is not
+ * empty wins. */
 #define INTAKE_NAMES_MAX 8
 struct intake_names {
 	struct slice names[INTAKE_NAMES_MAX];

@@ -1,0 +1,46 @@
+#include <stdio.h>
+
+#include "common/codec/codec.h"
+#include "common/codec/json.h"
+
+static enum err decode(struct arena *arena, struct slice message, struct value **ret_value, char ret_why[128])
+{
+	struct json_error problem = {0, ""};
+	enum err error = json_decode(arena, message, ret_value, &problem);
+	if (error)
+		snprintf(ret_why, 128, "not valid JSON: %s at byte %zu", problem.message, problem.at);
+	return error;
+}
+
+static void events_add(struct buf *elements, const struct record *record, bool first)
+{
+	if (!first)
+		buf_append_char(elements, ',');
+	buf_append_slice(elements, record->element);
+}
+
+static void events_head(struct buf *head, struct slice sub, struct slice cursor, size_t count)
+{
+	(void)count; /* JSON needs no counts in front */
+	buf_append_text(head, "{\"op\":\"events\",\"sub\":");
+	json_append_string(head, sub);
+	if (cursor.len) {
+		buf_append_text(head, ",\"cursor\":");
+		json_append_string(head, cursor);
+	}
+	buf_append_text(head, ",\"events\":[");
+}
+
+static void events_tail(struct buf *elements)
+{
+	buf_append_text(elements, "]}");
+}
+
+const struct codec codec_json = {
+    .name = "json",
+    .decode = decode,
+    .encode = json_encode,
+    .events_add = events_add,
+    .events_head = events_head,
+    .events_tail = events_tail,
+};
