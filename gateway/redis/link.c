@@ -132,10 +132,9 @@ static void handle_reply(struct link *link, struct redisReply *reply)
 
 static void drain_reader(struct link *link)
 {
-	redisReader *reader = link->context->reader;
 	void *reply = NULL;
 	while (link->state != LINK_CLOSED) {
-		/* A login's last answer turns the link over to other functions only after this. */
+		redisReader *reader = link->context->reader; /* link_stream replaces it */
 		bool is_stream = link->state == LINK_STREAM;
 		int result = redisReaderGetReply(reader, &reply);
 		if (link->state == LINK_CLOSED)
@@ -376,12 +375,18 @@ enum err link_send(struct link *link, size_t count, const char **words, const si
 	return error;
 }
 
-void link_stream(struct link *link, const struct link_stream *stream)
+/* The reader is replaced, not turned over: it may have begun on the reply that comes next, with its own functions. */
+enum err link_stream(struct link *link, const struct link_stream *stream)
 {
+	redisReader *reader = redisReaderCreateWithFunctions(stream->functions);
+	if (!reader)
+		return ERR_NOMEM;
+	reader->privdata = stream->context;
+	redisReaderFree(link->context->reader);
+	link->context->reader = reader;
 	link->stream = *stream;
 	link->state = LINK_STREAM;
-	link->context->reader->fn = stream->functions;
-	link->context->reader->privdata = stream->context;
+	return OK;
 }
 
 enum err link_stream_send(struct link *link, size_t count, const char **words, const size_t *lens)

@@ -54,13 +54,13 @@ enum err link_send(struct link *link, size_t count, const char **words, const si
 
 /* Turns the link into a stream (pub/sub): from now on everything that Redis sends is parsed through functions (their
  * privdata is context), and on_read_end is called after each read of the socket. No request may be pending.
- * An ERR result of parsing ends the link. */
+ * ERR_NOMEM. */
 struct link_stream {
 	struct redisReplyObjectFunctions *functions;
 	void (*on_read_end)(void *context);
 	void *context;
 };
-void link_stream(struct link *link, const struct link_stream *stream);
+enum err link_stream(struct link *link, const struct link_stream *stream) MUST_USE;
 /* Sends a command of which the stream gets the replies. */
 enum err link_stream_send(struct link *link, size_t count, const char **words, const size_t *lens) MUST_USE;
 

@@ -247,6 +247,14 @@ static enum err send_subscriptions(struct pubsub *pubsub, struct link *link)
 	return OK;
 }
 
+void pubsub_free(struct pubsub *pubsub)
+{
+	if (!pubsub)
+		return;
+	buf_fini(&pubsub->message.scratch);
+	free(pubsub);
+}
+
 enum err pubsub_start(struct link *link, const struct pubsub_settings *settings, struct pubsub_owner owner,
 		      struct pubsub **ret_pubsub)
 {
@@ -257,16 +265,13 @@ enum err pubsub_start(struct link *link, const struct pubsub_settings *settings,
 	pubsub->owner = owner;
 	buf_init(&pubsub->message.scratch);
 	set_patterns(pubsub);
-	/* From here on the link calls back, so the object stays even when sending fails: the owner closes the link. */
-	*ret_pubsub = pubsub;
-	link_stream(link, &(struct link_stream){.functions = &functions, .on_read_end = on_read_end, .context = pubsub});
-	return send_subscriptions(pubsub, link);
-}
-
-void pubsub_free(struct pubsub *pubsub)
-{
-	if (!pubsub)
-		return;
-	buf_fini(&pubsub->message.scratch);
-	free(pubsub);
+	const struct link_stream stream = {.functions = &functions, .on_read_end = on_read_end, .context = pubsub};
+	enum err error = link_stream(link, &stream);
+	if (!error)
+		error = send_subscriptions(pubsub, link);
+	if (error)
+		pubsub_free(pubsub);
+	else
+		*ret_pubsub = pubsub;
+	return error;
 }

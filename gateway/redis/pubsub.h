@@ -37,7 +37,8 @@ struct pubsub_settings {
 	uint64_t payload_bytes_max;    /* a longer payload is dropped and counted */
 };
 
-/* settings and what they point to are borrowed for life. The link must be up. */
+/* settings and what they point to are borrowed for life. The link must be up; when this fails, close
+ * it. */
 enum err pubsub_start(struct link *link, const struct pubsub_settings *settings, struct pubsub_owner owner,
 		      struct pubsub **ret_pubsub) MUST_USE;
 void pubsub_free(struct pubsub *pubsub); /* after link_close; also in a callback; NULL is fine */

@@ -12,7 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/data/buf.h"
-#include "gateway/worker/listen_socket.h"
+#include "gateway/wire/address.h"
 
 #define HEAD_BYTES_MAX 16384
 #define BODY_BYTES_MAX 1024
@@ -131,7 +131,7 @@ enum err admin_server_new(struct event_base *base, const char *address, const st
 	}
 	server->admin = admin;
 	buf_init(&server->body);
-	enum err error = listen_socket_open(address, &fd, &server->port, ret_why);
+	enum err error = address_listen(slice_of(address), false, &fd, &server->port, ret_why);
 	if (error)
 		goto fail_server;
 	error = set_up(server, base, fd);

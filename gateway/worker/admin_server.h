@@ -12,7 +12,7 @@ struct admin_server;
 struct event_base;
 
 /* address: host:port or [v6]:port; [::] serves IPv4 too, and only IPv4 where there is no IPv6; port 0 takes a free one.
- * admin is borrowed. ERR_INVALID, ERR_IO, ERR_NOMEM: ret_why names the address. */
+ * admin is borrowed. ERR_IO, ERR_NOMEM: ret_why names the address. */
 enum err admin_server_new(struct event_base *base, const char *address, const struct admin *admin,
 			  struct admin_server **ret_server, char ret_why[256]) MUST_USE;
 void admin_server_free(struct admin_server *server); /* closes its connections; NULL is fine */
