@@ -99,6 +99,7 @@ void rig_start(struct rig *rig)
 void rig_fini(struct rig *rig)
 {
 	upstream_free(rig->upstream);
+	ck_assert_uint_eq(metric_read(METRIC_REDIS_UP), 0);
 	event_free(rig->beat);
 	event_base_free(rig->base);
 	url_fini(&rig->url);
