@@ -2,13 +2,22 @@
 
 #include "common/codec/utf8.h"
 
-void json_reader_init(struct json_reader *reader, struct slice text)
+/* Inlined into each of the loops below, so that a reader that stays in its function lives in registers: that makes the
+ * validator, which sees every event, twice as fast. */
+#define INLINED inline __attribute__((always_inline))
+
+static INLINED void begin(struct json_reader *reader, struct slice text)
 {
 	const unsigned char *start = (const unsigned char *)(text.len ? text.ptr : "");
 	*reader = (struct json_reader){.start = start, .at = start, .end = start + text.len};
 }
 
-static bool fail(struct json_reader *reader, const unsigned char *at, const char *message)
+void json_reader_init(struct json_reader *reader, struct slice text)
+{
+	begin(reader, text);
+}
+
+static INLINED bool fail(struct json_reader *reader, const unsigned char *at, const char *message)
 {
 	reader->at = at;
 	reader->error = message;
@@ -20,7 +29,7 @@ static bool is_digit(unsigned char c)
 	return c >= '0' && c <= '9';
 }
 
-static inline const unsigned char *skip_space(const unsigned char *at, const unsigned char *end)
+static INLINED const unsigned char *skip_space(const unsigned char *at, const unsigned char *end)
 {
 	while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
 		at++;
@@ -43,7 +52,7 @@ static size_t escape_size(const unsigned char *at, const unsigned char *end)
 }
 
 /* Moves reader->at from an opening quote to behind the closing one. */
-static bool read_string(struct json_reader *reader)
+static INLINED bool read_string(struct json_reader *reader)
 {
 	const unsigned char *at = reader->at + 1, *end = reader->end;
 	for (;;) {
@@ -72,14 +81,14 @@ static bool read_string(struct json_reader *reader)
 	return true;
 }
 
-static const unsigned char *skip_digits(const unsigned char *at, const unsigned char *end)
+static INLINED const unsigned char *skip_digits(const unsigned char *at, const unsigned char *end)
 {
 	while (at < end && is_digit(*at))
 		at++;
 	return at;
 }
 
-static bool read_number(struct json_reader *reader)
+static INLINED bool read_number(struct json_reader *reader)
 {
 	const unsigned char *at = reader->at, *end = reader->end, *digits;
 	if (*at == '-')
@@ -109,7 +118,7 @@ static bool read_number(struct json_reader *reader)
 	return true;
 }
 
-static bool read_literal(struct json_reader *reader, const char *literal, size_t len)
+static INLINED bool read_literal(struct json_reader *reader, const char *literal, size_t len)
 {
 	if ((size_t)(reader->end - reader->at) < len || memcmp(reader->at, literal, len) != 0)
 		return fail(reader, reader->at, "expected a value");
@@ -117,42 +126,43 @@ static bool read_literal(struct json_reader *reader, const char *literal, size_t
 	return true;
 }
 
-static inline bool is_in_object(const struct json_reader *reader)
+static INLINED bool is_in_object(const struct json_reader *reader)
 {
-	unsigned top = reader->depth - 1;
-	return reader->objects[top / 64] >> top % 64 & 1;
+	return reader->low & 1;
 }
 
-static inline bool give(struct json_reader *reader, const unsigned char *from, enum json_piece_kind piece,
-                        enum json_kind kind, struct json_piece *ret_piece)
+static INLINED bool give(struct json_reader *reader, const unsigned char *from, enum json_piece_kind piece,
+                         enum json_kind kind, struct json_piece *ret_piece)
 {
 	*ret_piece = (struct json_piece){piece, kind, {(const char *)from, (size_t)(reader->at - from)}};
 	return true;
 }
 
-static bool open_bracket(struct json_reader *reader, enum json_kind kind, struct json_piece *ret_piece)
+static INLINED bool open_bracket(struct json_reader *reader, enum json_kind kind, struct json_piece *ret_piece)
 {
 	const unsigned char *from = reader->at;
 	if (reader->depth == JSON_DEPTH_MAX)
 		return fail(reader, from, "nested too deeply");
-	uint64_t bit = UINT64_C(1) << reader->depth % 64, *bits = &reader->objects[reader->depth / 64];
-	*bits = kind == JSON_OBJECT ? *bits | bit : *bits & ~bit;
+	reader->high = reader->high << 1 | reader->low >> 63;
+	reader->low = reader->low << 1 | (kind == JSON_OBJECT);
 	reader->depth++;
 	reader->expected = kind == JSON_OBJECT ? JSON_KEY_OR_END : JSON_VALUE_OR_END;
 	reader->at++;
 	return give(reader, from, JSON_PIECE_OPEN, kind, ret_piece);
 }
 
-static bool close_bracket(struct json_reader *reader, struct json_piece *ret_piece)
+static INLINED bool close_bracket(struct json_reader *reader, struct json_piece *ret_piece)
 {
 	enum json_kind kind = is_in_object(reader) ? JSON_OBJECT : JSON_ARRAY;
+	reader->low = reader->low >> 1 | reader->high << 63;
+	reader->high >>= 1;
 	reader->depth--;
 	reader->expected = reader->depth ? JSON_COMMA_OR_END : JSON_NOTHING;
 	reader->at++;
 	return give(reader, reader->at - 1, JSON_PIECE_CLOSE, kind, ret_piece);
 }
 
-static inline bool read_scalar(struct json_reader *reader, enum json_kind *ret_kind)
+static INLINED bool read_scalar(struct json_reader *reader, enum json_kind *ret_kind)
 {
 	unsigned char first = *reader->at;
 	if (first == '"') {
@@ -169,7 +179,7 @@ static inline bool read_scalar(struct json_reader *reader, enum json_kind *ret_k
 	                      : read_literal(reader, "null", 4);
 }
 
-static bool read_value(struct json_reader *reader, struct json_piece *ret_piece)
+static INLINED bool read_value(struct json_reader *reader, struct json_piece *ret_piece)
 {
 	const unsigned char *from = reader->at;
 	enum json_kind kind;
@@ -181,7 +191,7 @@ static bool read_value(struct json_reader *reader, struct json_piece *ret_piece)
 	return give(reader, from, JSON_PIECE_SCALAR, kind, ret_piece);
 }
 
-static bool read_key(struct json_reader *reader, struct json_piece *ret_piece)
+static INLINED bool read_key(struct json_reader *reader, struct json_piece *ret_piece)
 {
 	const unsigned char *from = reader->at + 1;
 	if (*reader->at != '"')
@@ -198,7 +208,7 @@ static bool read_key(struct json_reader *reader, struct json_piece *ret_piece)
 	return true;
 }
 
-static bool end_document(struct json_reader *reader)
+static INLINED bool end_document(struct json_reader *reader)
 {
 	if (reader->expected == JSON_NOTHING)
 		return false;
@@ -206,7 +216,7 @@ static bool end_document(struct json_reader *reader)
 }
 
 /* At a comma, moves on to what has to follow it. */
-static bool pass_comma(struct json_reader *reader)
+static INLINED bool pass_comma(struct json_reader *reader)
 {
 	bool in_object = is_in_object(reader);
 	if (*reader->at != ',')
@@ -216,7 +226,7 @@ static bool pass_comma(struct json_reader *reader)
 	return reader->at < reader->end || fail(reader, reader->end, "the text ends too early");
 }
 
-bool json_reader_next(struct json_reader *reader, struct json_piece *ret_piece)
+static INLINED bool next(struct json_reader *reader, struct json_piece *ret_piece)
 {
 	reader->at = skip_space(reader->at, reader->end);
 	if (reader->at == reader->end)
@@ -243,25 +253,35 @@ bool json_reader_next(struct json_reader *reader, struct json_piece *ret_piece)
 	return fail(reader, reader->at, "more text behind the value");
 }
 
-bool json_reader_value(struct json_reader *reader, const struct json_piece *begin, struct slice *ret_raw)
+bool json_reader_next(struct json_reader *reader, struct json_piece *ret_piece)
 {
-	struct json_piece piece = *begin;
-	unsigned outside = reader->depth - (begin->piece == JSON_PIECE_OPEN);
+	return next(reader, ret_piece);
+}
+
+static INLINED bool finish_value(struct json_reader *reader, const struct json_piece *first, struct slice *ret_raw)
+{
+	struct json_piece piece = *first;
+	unsigned outside = reader->depth - (first->piece == JSON_PIECE_OPEN);
 	while (reader->depth > outside) {
-		if (!json_reader_next(reader, &piece))
+		if (!next(reader, &piece))
 			return false;
 	}
-	*ret_raw = (struct slice){begin->raw.ptr, (size_t)((const char *)reader->at - begin->raw.ptr)};
+	*ret_raw = (struct slice){first->raw.ptr, (size_t)((const char *)reader->at - first->raw.ptr)};
 	return true;
+}
+
+bool json_reader_value(struct json_reader *reader, const struct json_piece *first, struct slice *ret_raw)
+{
+	return finish_value(reader, first, ret_raw);
 }
 
 bool json_is_valid(struct slice text, enum json_kind *ret_kind, struct json_error *ret_error)
 {
 	struct json_reader reader;
 	struct json_piece first, piece;
-	json_reader_init(&reader, text);
-	if (json_reader_next(&reader, &first)) {
-		while (json_reader_next(&reader, &piece))
+	begin(&reader, text);
+	if (next(&reader, &first)) {
+		while (next(&reader, &piece))
 			;
 	}
 	if (reader.error) {
@@ -279,12 +299,12 @@ bool json_scan(struct slice text, json_member *member, void *context, enum json_
 	struct json_reader reader;
 	struct json_piece first = {0}, key, value;
 	struct slice raw;
-	json_reader_init(&reader, text);
-	if (json_reader_next(&reader, &first)) {
-		while (json_reader_next(&reader, &key)) {
+	begin(&reader, text);
+	if (next(&reader, &first)) {
+		while (next(&reader, &key)) {
 			if (key.piece != JSON_PIECE_KEY || reader.depth != 1)
 				continue;
-			if (!json_reader_next(&reader, &value) || !json_reader_value(&reader, &value, &raw))
+			if (!next(&reader, &value) || !finish_value(&reader, &value, &raw))
 				break;
 			member(context, key.raw, raw, value.kind);
 		}

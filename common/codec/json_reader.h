@@ -1,5 +1,5 @@
 /* The strict JSON grammar as a stream of pieces: the one place that decides what is JSON. Holds no memory and never
- * recurses: whether an open bracket is an object's is one bit each. Pieces are views into the text.
+ * recurses: each open bracket is one bit that says whether it is an object's. Pieces are views into the text.
  * Private to this room; owned by one thread. */
 #ifndef COMMON_CODEC_JSON_READER_H
 #define COMMON_CODEC_JSON_READER_H
@@ -21,12 +21,14 @@ struct json_piece {
 
 enum json_expected { JSON_VALUE, JSON_VALUE_OR_END, JSON_KEY, JSON_KEY_OR_END, JSON_COMMA_OR_END, JSON_NOTHING };
 
+_Static_assert(JSON_DEPTH_MAX == 128, "the reader's stack has two words of bits");
+
 struct json_reader {
 	const unsigned char *start, *at, *end;
 	enum json_expected expected;
-	unsigned depth;                        /* brackets that are open */
-	uint64_t objects[JSON_DEPTH_MAX / 64]; /* bit set: the bracket of that depth is '{' */
-	const char *error;                     /* NULL: none so far */
+	unsigned depth;     /* brackets that are open */
+	uint64_t low, high; /* a stack of JSON_DEPTH_MAX bits, its top the lowest: set where the bracket is '{' */
+	const char *error;  /* NULL: none so far */
 };
 
 void json_reader_init(struct json_reader *reader, struct slice text);
@@ -34,6 +36,6 @@ void json_reader_init(struct json_reader *reader, struct slice text);
 bool json_reader_next(struct json_reader *reader, struct json_piece *ret_piece);
 /* Reads on to the end of the value that this piece, the reader's last, begins, and gives its whole text. False: as
  * above. */
-bool json_reader_value(struct json_reader *reader, const struct json_piece *begin, struct slice *ret_raw);
+bool json_reader_value(struct json_reader *reader, const struct json_piece *first, struct slice *ret_raw);
 
 #endif

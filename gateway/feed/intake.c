@@ -27,13 +27,21 @@ enum { KEY_SESSION, KEY_AGENT, KEY_TYPE, KEYS };
 
 struct keys {
 	struct key list[KEYS];
+	uint64_t marks; /* of all names: most of a payload's fields have another one and need no comparison */
 };
+
+static uint64_t mark_of(struct slice name)
+{
+	return UINT64_C(1) << ((name.len * 8 + (name.len ? (unsigned char)name.ptr[0] : 0)) & 63);
+}
 
 /* Of duplicate fields the last is kept, as clients' parsers do. */
 static void on_member(void *context, struct slice raw_key, struct slice raw_value, enum json_kind kind)
 {
 	struct keys *keys = context;
 	bool plain = !json_has_escapes(raw_key);
+	if (plain && !(keys->marks & mark_of(raw_key)))
+		return;
 	for (struct key *key = keys->list; key < keys->list + KEYS; key++) {
 		for (size_t i = 0; i < key->names->count; i++) {
 			struct slice name = key->names->names[i];
@@ -74,10 +82,13 @@ static void draft_init(struct draft *draft, const struct intake_fields *fields, 
 	enum json_kind kind = JSON_NULL;
 	*draft = (struct draft){.channel = channel, .payload = payload, .channel_len = json_escape(channel, NULL)};
 	const struct intake_names *names[KEYS] = {&fields->session, &fields->agent, &fields->type};
+	keys.marks = 0;
 	for (size_t i = 0; i < KEYS; i++) {
 		keys.list[i].names = names[i];
-		for (size_t j = 0; j < names[i]->count; j++)
+		for (size_t j = 0; j < names[i]->count; j++) {
 			keys.list[i].found[j].raw = SLICE_NONE;
+			keys.marks |= mark_of(names[i]->names[j]);
+		}
 	}
 	if (json_scan(payload, on_member, &keys, &kind)) {
 		draft->format = RECORD_JSON;
