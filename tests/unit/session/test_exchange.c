@@ -237,17 +237,6 @@ START_TEST(closing_from_within_a_turn_leaves_the_rest_of_the_turn_whole)
 }
 END_TEST
 
-START_TEST(the_table_of_closes_has_codes_names_and_short_reasons)
-{
-	for (int cause = 0; cause < CLOSE_CAUSES; cause++) {
-		ck_assert_ptr_nonnull(close_name(cause));
-		ck_assert_uint_le(strlen(close_reason(cause)), WSFRAME_REASON_MAX);
-	}
-	ck_assert_uint_eq(close_code(CLOSE_DRAINING), 1012);
-	ck_assert_uint_eq(close_code(CLOSE_PEER), 0);
-}
-END_TEST
-
 START_TEST(finds_the_front_of_a_subprotocol)
 {
 	ck_assert_ptr_eq(front_find(slice_of("tracegate.v1.json")), &front_json);
@@ -276,7 +265,6 @@ int main(void)
 	tcase_add_test(tests, tells_every_session_what_becomes_of_redis);
 	tcase_add_test(tests, drains_sessions_one_after_the_other_over_the_spread);
 	tcase_add_test(tests, closing_from_within_a_turn_leaves_the_rest_of_the_turn_whole);
-	tcase_add_test(tests, the_table_of_closes_has_codes_names_and_short_reasons);
 	tcase_add_test(tests, finds_the_front_of_a_subprotocol);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
