@@ -45,7 +45,7 @@ parse_arguments() {
 
 build_gateway() {
 	((wants_build)) || return 0
-	say "Building in $build"
+	say "Building in ${build#"$PWD"/}"
 	local generator=()
 	[[ -e $build/CMakeCache.txt ]] || generator=(-G Ninja -DTRACEGATE_TESTS=OFF)
 	cmake -S "$root" -B "$build" "${generator[@]}" >"$scratch/cmake.log" 2>&1 ||
@@ -194,7 +194,7 @@ print_help() {
 	[[ -z $redis_port ]] || cli="redis-cli -p $redis_port"
 	cat <<TEXT
 
-Watch:    $build/bin/tgcli watch --url ws://127.0.0.1:$first --channel 'trace:*'
+Watch:    ${build#"$PWD"/}/bin/tgcli watch --url ws://127.0.0.1:$first --channel 'trace:*'
 Publish:  $cli PUBLISH trace:s1 '{"sessionId":"s1","type":"tool.call"}'
 Look:     curl -s http://127.0.0.1:$((first + 1))/metrics
 
