@@ -66,8 +66,8 @@ static void note_failure(struct dial *dial, const char *what)
 	const struct address *address = current(dial);
 	char host[INET6_ADDRSTRLEN + 24] = "";
 	char shown[sizeof host + 16];
-	if (address->bytes.ss_family == AF_UNIX ||
-	    getnameinfo((const struct sockaddr *)&address->bytes, address->len, host, sizeof host, NULL, 0, NI_NUMERICHOST))
+	if (address->bytes.ss_family == AF_UNIX || getnameinfo((const struct sockaddr *)&address->bytes, address->len,
+	                                                       host, sizeof host, NULL, 0, NI_NUMERICHOST))
 		place_text(dial->place, shown, sizeof shown);
 	else
 		place_text(&(struct place){.host = host, .port = dial->place->port}, shown, sizeof shown);
@@ -181,7 +181,8 @@ static void on_resolved(void *context, const struct addrinfo *addresses, const c
 		address->len = at->ai_addrlen;
 	}
 	if (dial->count == 0) {
-		snprintf(dial->why, sizeof dial->why, "resolve %.200s: %s", dial->place->host, why ? why : "no address");
+		snprintf(dial->why, sizeof dial->why, "resolve %.200s: %s", dial->place->host,
+		         why ? why : "no address");
 		finish(dial, -1, dial->why);
 		return;
 	}
@@ -207,17 +208,19 @@ static enum err begin(struct dial *dial)
 	}
 	struct timeval patience = time_left(dial->settings.timeout_ns);
 	event_add(dial->turn, &patience);
-	enum err error = resolve_start(dial->base, dial->place->host, dial->place->port, on_resolved, dial, &dial->resolve);
+	enum err error =
+	    resolve_start(dial->base, dial->place->host, dial->place->port, on_resolved, dial, &dial->resolve);
 	return error == ERR_NOMEM ? error : OK;
 }
 
 enum err dial_start(struct event_base *base, const struct place *place, const struct dial_settings *settings,
-		    dial_done_fn *done, void *context, struct dial **ret_dial)
+                    dial_done_fn *done, void *context, struct dial **ret_dial)
 {
 	struct dial *dial = calloc(1, sizeof *dial);
 	if (!dial)
 		return ERR_NOMEM;
-	*dial = (struct dial){.base = base, .place = place, .settings = *settings, .done = done, .context = context, .fd = -1};
+	*dial = (struct dial){
+	    .base = base, .place = place, .settings = *settings, .done = done, .context = context, .fd = -1};
 	dial->deadline_ns = clock_mono_ns() + settings->timeout_ns;
 	dial->turn = evtimer_new(base, on_turn, dial);
 	if (!dial->turn || begin(dial) != OK) {

@@ -138,7 +138,7 @@ static void drain_reader(struct link *link)
 		bool is_stream = link->state == LINK_STREAM;
 		int result = redisReaderGetReply(reader, &reply);
 		if (link->state == LINK_CLOSED)
-			return; /* by a callback in the midst of parsing; what it parsed was a stream's and needs no free */
+			return; /* by a callback in the midst of parsing: of a stream, whose objects need no free */
 		if (result != REDIS_OK) {
 			end(link, reader->errstr);
 			return;
@@ -270,7 +270,8 @@ static bool adopt_socket(struct link *link, int fd, char *ret_why, size_t why_si
 		return false;
 	}
 	link->context->flags &= ~REDIS_BLOCK;
-	if (link->settings.url->kind == URL_TLS && tls_begin(link->context, link->settings.place.host, ret_why, why_size) != OK)
+	if (link->settings.url->kind == URL_TLS &&
+	    tls_begin(link->context, link->settings.place.host, ret_why, why_size) != OK)
 		return false;
 	link->readable = event_new(link->base, fd, EV_READ | EV_PERSIST, on_readable, link);
 	link->writable = event_new(link->base, fd, EV_WRITE | EV_PERSIST, on_writable, link);
@@ -320,13 +321,13 @@ static bool copy_place(struct link *link)
 static enum err begin(struct link *link)
 {
 	const struct dial_settings dial = {.timeout_ns = link->settings.timeout_ns,
-					   .silence_ns = link->settings.silence_ns,
-					   .rotation = link->settings.rotation};
-	/* The dial ends in time by itself and can say which address failed; the deadline is for the login, so it comes a
-	 * little later. */
+	                                   .silence_ns = link->settings.silence_ns,
+	                                   .rotation = link->settings.rotation};
+	/* The dial ends in time by itself and can say which address failed; the deadline is for the login, so it comes
+	 * a little later. */
 	uint64_t patience_ns = link->settings.timeout_ns + 10 * NS_PER_MS;
 	struct timeval patience = {.tv_sec = (time_t)(patience_ns / NS_PER_S),
-				   .tv_usec = (suseconds_t)(patience_ns % NS_PER_S / 1000)};
+	                           .tv_usec = (suseconds_t)(patience_ns % NS_PER_S / 1000)};
 	link->input = malloc(link->input_bytes);
 	link->deadline = evtimer_new(link->base, on_deadline, link);
 	if (!link->input || !link->deadline || !copy_place(link) || event_add(link->deadline, &patience) < 0)
@@ -335,7 +336,7 @@ static enum err begin(struct link *link)
 }
 
 enum err link_open(struct event_base *base, const struct link_settings *settings, struct link_owner owner,
-		   struct link **ret_link)
+                   struct link **ret_link)
 {
 	struct link *link = calloc(1, sizeof *link);
 	if (!link)
@@ -360,7 +361,7 @@ void link_close(struct link *link)
 }
 
 enum err link_send(struct link *link, size_t count, const char **words, const size_t *lens, link_reply_fn *on_reply,
-		   void *context)
+                   void *context)
 {
 	if (link->state != LINK_UP)
 		return ERR_STATE;

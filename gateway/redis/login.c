@@ -82,8 +82,8 @@ static bool is_login_ok(const struct redisReply *reply, char *ret_why, size_t wh
 	return false;
 }
 
-/* A name is only for those who read CLIENT LIST, and a proxy or an ACL may refuse it. These errors however mean that the
- * connection as a whole is of no use. */
+/* A name is only for those who read CLIENT LIST, and a proxy or an ACL may refuse it. These errors however mean that
+ * the connection as a whole is of no use. */
 static bool is_bearable(const struct redisReply *reply, char *ret_why, size_t why_size)
 {
 	static const char *const grave[] = {"NOAUTH", "LOADING", "MASTERDOWN", "BUSY"};
@@ -106,10 +106,10 @@ static bool is_primary(const struct redisReply *reply, char *ret_why, size_t why
 }
 
 static const struct login_step steps[] = {
-	{"AUTH", needs_auth, write_auth, is_login_ok},
-	{"SELECT", needs_select, write_select, is_ok},
-	{"CLIENT SETNAME", needs_name, write_name, is_bearable},
-	{"ROLE", needs_role, write_role, is_primary},
+    {"AUTH", needs_auth, write_auth, is_login_ok},
+    {"SELECT", needs_select, write_select, is_ok},
+    {"CLIENT SETNAME", needs_name, write_name, is_bearable},
+    {"ROLE", needs_role, write_role, is_primary},
 };
 #define STEPS (sizeof steps / sizeof *steps)
 

@@ -126,7 +126,7 @@ static void handle_message(struct pubsub *pubsub, struct slice last)
 	else if (message->elements == 3 && slice_equal(kind, SLICE_LITERAL("message")))
 		pubsub->owner.on_heartbeat(pubsub->owner.context, last);
 	else if (message->elements == 3 &&
-		 (slice_equal(kind, SLICE_LITERAL("subscribe")) || slice_equal(kind, SLICE_LITERAL("psubscribe"))))
+	         (slice_equal(kind, SLICE_LITERAL("subscribe")) || slice_equal(kind, SLICE_LITERAL("psubscribe"))))
 		count_answer(pubsub);
 }
 
@@ -195,11 +195,11 @@ static void on_free(void *object)
 }
 
 static redisReplyObjectFunctions functions = {
-	.createString = on_string,
-	.createArray = on_array,
-	.createInteger = on_integer,
-	.createNil = on_nil,
-	.freeObject = on_free,
+    .createString = on_string,
+    .createArray = on_array,
+    .createInteger = on_integer,
+    .createNil = on_nil,
+    .freeObject = on_free,
 };
 
 static void on_read_end(void *context)
@@ -256,7 +256,7 @@ void pubsub_free(struct pubsub *pubsub)
 }
 
 enum err pubsub_start(struct link *link, const struct pubsub_settings *settings, struct pubsub_owner owner,
-		      struct pubsub **ret_pubsub)
+                      struct pubsub **ret_pubsub)
 {
 	struct pubsub *pubsub = calloc(1, sizeof *pubsub + settings->pattern_count * sizeof pubsub->patterns[0]);
 	if (!pubsub)

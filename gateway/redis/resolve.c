@@ -84,7 +84,7 @@ static enum err start_thread(struct lookup *lookup)
 	struct thread thread;
 	enum err error = thread_start(&thread, "resolve", run_thread, lookup);
 	if (error) {
-		unref_lookup(lookup);
+		(void)refcount_drop(&lookup->refs); /* not the last one: the asker's is left */
 		atomic_fetch_sub(&threads, 1);
 		return error;
 	}
@@ -108,7 +108,7 @@ static void on_answer(evutil_socket_t fd, short what, void *argument)
 }
 
 enum err resolve_start(struct event_base *base, const char *host, uint16_t port, resolve_done_fn *done, void *context,
-		       struct resolve **ret_resolve)
+                       struct resolve **ret_resolve)
 {
 	enum err error = ERR_NOMEM;
 	struct resolve *resolve = calloc(1, sizeof *resolve);

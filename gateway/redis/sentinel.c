@@ -77,7 +77,8 @@ static void on_answer(void *context, const struct redisReply *reply)
 		give_up_on_one(sentinel, "it does not know the primary by that name");
 		return;
 	}
-	if (strncmp(reply->str, "NOAUTH", 6) == 0 && !sentinel->has_login && url_has_credentials(sentinel->settings.url)) {
+	if (strncmp(reply->str, "NOAUTH", 6) == 0 && !sentinel->has_login &&
+	    url_has_credentials(sentinel->settings.url)) {
 		link_close(sentinel->link);
 		sentinel->link = NULL;
 		sentinel->has_login = true;
@@ -105,11 +106,11 @@ static void on_down(void *context, const char *why)
 static void ask(struct sentinel *sentinel)
 {
 	const struct link_settings link = {
-		.place = sentinel->settings.url->places[current_index(sentinel)],
-		.url = sentinel->settings.url,
-		.timeout_ns = sentinel->settings.timeout_ns,
-		.is_sentinel = true,
-		.is_plain = !sentinel->has_login,
+	    .place = sentinel->settings.url->places[current_index(sentinel)],
+	    .url = sentinel->settings.url,
+	    .timeout_ns = sentinel->settings.timeout_ns,
+	    .is_sentinel = true,
+	    .is_plain = !sentinel->has_login,
 	};
 	const struct link_owner owner = {.on_up = on_up, .on_down = on_down, .context = sentinel};
 	if (link_open(sentinel->base, &link, owner, &sentinel->link) != OK)
@@ -132,7 +133,7 @@ static void on_patience(evutil_socket_t fd, short what, void *argument)
 }
 
 enum err sentinel_start(struct event_base *base, const struct sentinel_settings *settings, sentinel_done_fn *done,
-			void *context, struct sentinel **ret_sentinel)
+                        void *context, struct sentinel **ret_sentinel)
 {
 	struct sentinel *sentinel = calloc(1, sizeof *sentinel);
 	if (!sentinel)

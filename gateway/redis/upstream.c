@@ -97,7 +97,7 @@ static void log_failure(struct upstream *upstream, const char *why)
 		return;
 	} else {
 		log_warn("redis", "cannot connect, not ready", log_text("cause", why), log_text("server", server),
-			 log_int("attempt", upstream->attempts));
+		         log_int("attempt", upstream->attempts));
 	}
 	snprintf(upstream->logged_why, sizeof upstream->logged_why, "%s", why);
 	upstream->logged_ns = now_ns;
@@ -132,7 +132,7 @@ static void note_up(struct upstream *upstream)
 	upstream->state = UP;
 	upstream->up_ns = clock_mono_ns();
 	log_info("redis", "connected, receiving", log_text("server", link_address(upstream->feed)),
-		 log_int("attempt", upstream->attempts));
+	         log_int("attempt", upstream->attempts));
 	upstream->attempts = 0;
 	upstream->logged_why[0] = '\0';
 	metric_gauge_set(METRIC_REDIS_UP, 1);
@@ -166,7 +166,7 @@ static void on_role(void *context, const struct redisReply *reply)
 {
 	struct upstream *upstream = context;
 	if (!reply || (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
-		       reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, "master") == 0))
+	               reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, "master") == 0))
 		return;
 	fail(upstream, "the server is not the primary any more");
 }
@@ -189,7 +189,8 @@ static void on_sentinel_checked(void *context, const struct place *primary, size
 {
 	(void)why; /* sentinels that do not answer are no reason to leave a primary that works */
 	struct upstream *upstream = context;
-	bool is_other = primary && (primary->port != upstream->place.port || strcmp(primary->host, upstream->place.host) != 0);
+	bool is_other =
+	    primary && (primary->port != upstream->place.port || strcmp(primary->host, upstream->place.host) != 0);
 	if (primary)
 		upstream->sentinel_first = index;
 	sentinel_free(upstream->sentinel);
@@ -201,8 +202,8 @@ static void on_sentinel_checked(void *context, const struct place *primary, size
 static enum err ask_sentinels(struct upstream *upstream, sentinel_done_fn *done)
 {
 	const struct sentinel_settings settings = {.url = upstream->settings.url,
-						   .timeout_ns = upstream->settings.connect_timeout_ns,
-						   .first = upstream->sentinel_first};
+	                                           .timeout_ns = upstream->settings.connect_timeout_ns,
+	                                           .first = upstream->sentinel_first};
 	return sentinel_start(upstream->base, &settings, done, upstream, &upstream->sentinel);
 }
 
@@ -212,7 +213,8 @@ static const char *judge(const struct upstream *upstream, uint64_t now_ns)
 	uint64_t heartbeat_ns = upstream->settings.heartbeat_ns;
 	uint64_t silent_ns = now_ns - upstream->proved_ns;
 	if (upstream->state == SUBSCRIBING)
-		return silent_ns > upstream->settings.connect_timeout_ns ? "no answer to the subscriptions in time" : NULL;
+		return silent_ns > upstream->settings.connect_timeout_ns ? "no answer to the subscriptions in time"
+		                                                         : NULL;
 	if (upstream->asked_ns && now_ns - upstream->asked_ns > HEARTBEATS_LATE * heartbeat_ns)
 		return "Redis does not answer";
 	bool is_busy = now_ns - link_read_ns(upstream->feed) < heartbeat_ns;
@@ -278,18 +280,18 @@ static void on_refused(void *context, const char *why)
 static void subscribe(struct upstream *upstream)
 {
 	const struct pubsub_owner owner = {
-		.on_message = on_message,
-		.on_read_end = on_read_end,
-		.on_heartbeat = on_heartbeat,
-		.on_ready = on_subscribed,
-		.on_refused = on_refused,
-		.on_denied = on_denied,
-		.context = upstream,
+	    .on_message = on_message,
+	    .on_read_end = on_read_end,
+	    .on_heartbeat = on_heartbeat,
+	    .on_ready = on_subscribed,
+	    .on_refused = on_refused,
+	    .on_denied = on_denied,
+	    .context = upstream,
 	};
 	upstream->state = SUBSCRIBING;
 	upstream->generation++;
 	snprintf(upstream->generation_text, sizeof upstream->generation_text, "%llu",
-		 (unsigned long long)upstream->generation);
+	         (unsigned long long)upstream->generation);
 	upstream->asked_ns = 0;
 	upstream->proved_ns = upstream->ticked_ns = clock_mono_ns();
 	arm(upstream->tick, upstream->settings.heartbeat_ns);
@@ -331,13 +333,13 @@ static void on_feed_down(void *context, const char *why)
 static void open_links(struct upstream *upstream)
 {
 	const struct link_settings link = {
-		.place = upstream->place,
-		.url = upstream->settings.url,
-		.client_name = upstream->client_name,
-		.timeout_ns = upstream->settings.connect_timeout_ns,
-		.silence_ns = HEARTBEATS_LATE * upstream->settings.heartbeat_ns,
-		.rotation = upstream->attempts - 1,
-		.must_be_primary = upstream->settings.url->kind == URL_SENTINEL,
+	    .place = upstream->place,
+	    .url = upstream->settings.url,
+	    .client_name = upstream->client_name,
+	    .timeout_ns = upstream->settings.connect_timeout_ns,
+	    .silence_ns = HEARTBEATS_LATE * upstream->settings.heartbeat_ns,
+	    .rotation = upstream->attempts - 1,
+	    .must_be_primary = upstream->settings.url->kind == URL_SENTINEL,
 	};
 	const struct link_owner commands = {.on_up = on_command_up, .on_down = on_command_down, .context = upstream};
 	const struct link_owner feed = {.on_up = on_feed_up, .on_down = on_feed_down, .context = upstream};
@@ -390,13 +392,14 @@ static void set_names(struct upstream *upstream)
 			*at = '-';
 	}
 	snprintf(upstream->channel_prefix, sizeof upstream->channel_prefix, "%.100shb:", upstream->settings.prefix);
-	snprintf(upstream->channel, sizeof upstream->channel, "%s%.100s-%016llx", upstream->channel_prefix, node, unique);
+	snprintf(upstream->channel, sizeof upstream->channel, "%s%.100s-%016llx", upstream->channel_prefix, node,
+	         unique);
 	upstream->subscription = (struct pubsub_settings){
-		.heartbeat_channel = slice_of(upstream->channel),
-		.heartbeat_prefix = slice_of(upstream->channel_prefix),
-		.patterns = upstream->settings.patterns,
-		.pattern_count = upstream->settings.pattern_count,
-		.payload_bytes_max = upstream->settings.payload_bytes_max,
+	    .heartbeat_channel = slice_of(upstream->channel),
+	    .heartbeat_prefix = slice_of(upstream->channel_prefix),
+	    .patterns = upstream->settings.patterns,
+	    .pattern_count = upstream->settings.pattern_count,
+	    .payload_bytes_max = upstream->settings.payload_bytes_max,
 	};
 }
 
@@ -409,7 +412,7 @@ static uint64_t make_seed(void)
 }
 
 enum err upstream_new(struct event_base *base, const struct upstream_settings *settings, struct upstream_owner owner,
-		      struct upstream **ret_upstream)
+                      struct upstream **ret_upstream)
 {
 	struct upstream *upstream = calloc(1, sizeof *upstream);
 	if (!upstream)

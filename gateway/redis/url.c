@@ -61,7 +61,7 @@ static enum err parse_scheme(const char *text, enum url_kind *ret_kind, size_t *
 		const char *prefix;
 		enum url_kind kind;
 	} schemes[] = {
-		{"redis://", URL_TCP}, {"rediss://", URL_TLS}, {"unix://", URL_UNIX}, {"redis-sentinel://", URL_SENTINEL}};
+	    {"redis://", URL_TCP}, {"rediss://", URL_TLS}, {"unix://", URL_UNIX}, {"redis-sentinel://", URL_SENTINEL}};
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		size_t len = strlen(schemes[i].prefix);
 		if (strncmp(text, schemes[i].prefix, len) != 0)
@@ -215,8 +215,8 @@ enum err url_parse(const char *text, struct url *ret_url, char ret_why[URL_WHY_B
 	memcpy(url.memory, text + scheme_len, len + 1);
 	error = parse_rest(&url, url.memory, ret_why);
 	if (!error && url.kind == URL_TLS && !tls_is_built_in()) {
-		snprintf(ret_why, URL_WHY_BYTES, "rediss:// needs hiredis 1.0 or newer with TLS; this build has hiredis %s",
-			 tls_library());
+		snprintf(ret_why, URL_WHY_BYTES,
+		         "rediss:// needs hiredis 1.0 or newer with TLS; this build has hiredis %s", tls_library());
 		error = ERR_UNSUPPORTED;
 	}
 	if (error) {
@@ -243,5 +243,6 @@ void place_text(const struct place *place, char *ret_text, size_t size)
 	if (place->path)
 		snprintf(ret_text, size, "%s", place->path);
 	else
-		snprintf(ret_text, size, strchr(place->host, ':') ? "[%s]:%u" : "%s:%u", place->host, (unsigned)place->port);
+		snprintf(ret_text, size, strchr(place->host, ':') ? "[%s]:%u" : "%s:%u", place->host,
+		         (unsigned)place->port);
 }

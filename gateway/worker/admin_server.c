@@ -32,9 +32,9 @@ static const struct {
 	enum evhttp_cmd_type type;
 	const char *name;
 } methods[] = {
-	{EVHTTP_REQ_GET, "GET"},       {EVHTTP_REQ_HEAD, "HEAD"},       {EVHTTP_REQ_POST, "POST"},
-	{EVHTTP_REQ_PUT, "PUT"},       {EVHTTP_REQ_DELETE, "DELETE"},   {EVHTTP_REQ_OPTIONS, "OPTIONS"},
-	{EVHTTP_REQ_PATCH, "PATCH"},
+    {EVHTTP_REQ_GET, "GET"},     {EVHTTP_REQ_HEAD, "HEAD"},     {EVHTTP_REQ_POST, "POST"},
+    {EVHTTP_REQ_PUT, "PUT"},     {EVHTTP_REQ_DELETE, "DELETE"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"},
+    {EVHTTP_REQ_PATCH, "PATCH"},
 };
 
 static struct slice method_name(struct evhttp_request *request)
@@ -59,7 +59,7 @@ static void on_request(struct evhttp_request *request, void *argument)
 	char length[24];
 	buf_clear(&server->body);
 	struct admin_answer answer =
-		admin_answer(server->admin, method_name(request), request_path(request), &server->body);
+	    admin_answer(server->admin, method_name(request), request_path(request), &server->body);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 	struct evbuffer *body = evhttp_request_get_output_buffer(request);
 	/* evhttp sends the body of a HEAD if there is one, and no length. */
@@ -78,8 +78,8 @@ static void on_request(struct evhttp_request *request, void *argument)
 	evhttp_send_reply(request, answer.status, NULL, NULL);
 }
 
-/* accept(2) failed, most likely for want of descriptors: the connection stays in the backlog and the socket readable, so
- * trying again at once would spin. */
+/* accept(2) failed, most likely for want of descriptors: the connection stays in the backlog and the socket readable,
+ * so trying again at once would spin. */
 static void on_accept_error(struct evconnlistener *listener, void *argument)
 {
 	(void)argument; /* evhttp's own */
@@ -121,7 +121,7 @@ static enum err set_up(struct admin_server *server, struct event_base *base, int
 }
 
 enum err admin_server_new(struct event_base *base, const char *address, const struct admin *admin,
-			  struct admin_server **ret_server, char ret_why[256])
+                          struct admin_server **ret_server, char ret_why[256])
 {
 	int fd = -1;
 	struct admin_server *server = calloc(1, sizeof *server);

@@ -63,7 +63,7 @@ static void count_record(const struct record *record)
 }
 
 _Static_assert(METRIC_EVENTS_IN_OTHER - METRIC_EVENTS_IN_TRACE == RECORD_OTHER - RECORD_TRACE,
-	       "the counters of events stand in the order of the kinds");
+               "the counters of events stand in the order of the kinds");
 
 static void on_message(void *context, struct slice channel, struct slice payload)
 {
@@ -114,8 +114,8 @@ static void *run_thread(void *argument)
 	struct hub *hub = argument;
 	if (metrics_join() != OK)
 		log_warn("hub", "out of memory, this thread counts nothing");
-	if (upstream_new(hub->base, &hub->settings,
-			 (struct upstream_owner){on_message, on_read_end, on_state, hub}, &hub->upstream) != OK)
+	if (upstream_new(hub->base, &hub->settings, (struct upstream_owner){on_message, on_read_end, on_state, hub},
+	                 &hub->upstream) != OK)
 		log_error("hub", "out of memory, nothing is received from Redis");
 	on_turn(-1, 0, hub);
 	event_base_dispatch(hub->base);
@@ -154,16 +154,16 @@ static enum err read_config(struct hub *hub, char ret_why[256])
 		return error;
 	}
 	hub->settings = (struct upstream_settings){
-		.url = &hub->url,
-		.prefix = config->redis_prefix,
-		.node_name = hub->node->name,
-		.patterns = config->redis_patterns.items,
-		.pattern_count = config->redis_patterns.count,
-		.connect_timeout_ns = config->redis_connect_timeout,
-		.backoff_min_ns = config->redis_backoff_min,
-		.backoff_max_ns = config->redis_backoff_max,
-		.heartbeat_ns = config->redis_heartbeat,
-		.payload_bytes_max = config->limits_event_bytes,
+	    .url = &hub->url,
+	    .prefix = config->redis_prefix,
+	    .node_name = hub->node->name,
+	    .patterns = config->redis_patterns.items,
+	    .pattern_count = config->redis_patterns.count,
+	    .connect_timeout_ns = config->redis_connect_timeout,
+	    .backoff_min_ns = config->redis_backoff_min,
+	    .backoff_max_ns = config->redis_backoff_max,
+	    .heartbeat_ns = config->redis_heartbeat,
+	    .payload_bytes_max = config->limits_event_bytes,
 	};
 	return OK;
 }
@@ -220,7 +220,7 @@ static enum err set_up(struct hub *hub, const struct admin *admin, char ret_why[
 }
 
 enum err hub_start(const struct config *config, struct node *node, const struct admin *admin, struct hub_sink sink,
-		   struct hub **ret_hub, char ret_why[256])
+                   struct hub **ret_hub, char ret_why[256])
 {
 	struct hub *hub = calloc(1, sizeof *hub);
 	if (!hub) {

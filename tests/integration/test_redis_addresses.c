@@ -1,8 +1,7 @@
-/* From a name to a connection: addresses that refuse, swallow or hang, names that do not resolve, and lookups given up. */
+/* From a name to a connection: addresses that refuse, swallow or hang, names that do not resolve, and lookups given up.
+ */
 #include <arpa/inet.h>
 #include <check.h>
-#include <event2/event.h>
-#include <event2/thread.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -35,8 +34,11 @@ static struct addrinfo *make_address(const char *text, const char *port, struct 
 		struct sockaddr_in address;
 	} *made = calloc(1, sizeof *made);
 	made->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-	made->info = (struct addrinfo){.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_addrlen = sizeof made->address,
-				       .ai_addr = (struct sockaddr *)&made->address, .ai_next = next};
+	made->info = (struct addrinfo){.ai_family = AF_INET,
+	                               .ai_socktype = SOCK_STREAM,
+	                               .ai_addrlen = sizeof made->address,
+	                               .ai_addr = (struct sockaddr *)&made->address,
+	                               .ai_next = next};
 	if (inet_pton(AF_INET, text, &made->address.sin_addr) == 1)
 		return &made->info;
 	free(made);
@@ -281,44 +283,44 @@ static void on_resolved(void *context, const struct addrinfo *addresses, const c
 
 START_TEST(a_lookup_that_was_given_up_is_not_heard_of)
 {
-	evthread_use_pthreads();
-	struct event_base *base = event_base_new();
 	struct answer answers[8] = {0};
 	set_names(false, "127.0.0.1", NULL, NULL);
+	rig_init(&rig, "redis://127.0.0.1");
 	for (unsigned round = 0; round < 50; round++) {
 		for (size_t i = 0; i < 8; i++) {
+			const char *name = i % 2 ? "cache.test" : "127.0.0.1";
 			struct resolve *resolve = NULL;
-			enum err error = resolve_start(base, i % 2 ? "cache.test" : "127.0.0.1", 1, on_resolved, &answers[i], &resolve);
+			enum err error = resolve_start(rig.base, name, 1, on_resolved, &answers[i], &resolve);
 			ck_assert(error == OK || error == ERR_LIMIT);
 			resolve_free(error ? NULL : resolve);
 		}
-		event_base_loop(base, EVLOOP_NONBLOCK);
+		rig_turn(&rig);
 	}
+	RIG_UNTIL(&rig, count_hanging() == 0);
+	rig_run_ms(&rig, 20);
 	for (size_t i = 0; i < 8; i++)
 		ck_assert_uint_eq(answers[i].count, 0);
-	event_base_free(base);
+	rig_fini(&rig);
 }
 END_TEST
 
 START_TEST(a_lookup_answers_once_on_the_loop)
 {
-	evthread_use_pthreads();
-	struct event_base *base = event_base_new();
-	set_names(false, "127.0.0.1", NULL, NULL);
 	struct answer by_name = {0}, by_number = {0};
 	struct resolve *first = NULL, *second = NULL;
-	ck_assert_int_eq(resolve_start(base, "cache.test", 1, on_resolved, &by_name, &first), OK);
-	ck_assert_int_eq(resolve_start(base, "127.0.0.9", 1, on_resolved, &by_number, &second), OK);
+	set_names(false, "127.0.0.1", NULL, NULL);
+	rig_init(&rig, "redis://127.0.0.1");
+	ck_assert_int_eq(resolve_start(rig.base, "cache.test", 1, on_resolved, &by_name, &first), OK);
+	ck_assert_int_eq(resolve_start(rig.base, "127.0.0.9", 1, on_resolved, &by_number, &second), OK);
 	ck_assert_uint_eq(by_name.count + by_number.count, 0); /* never from within resolve_start */
-	struct deadline deadline = deadline_in(DEADLINE_MS);
-	while ((by_name.count == 0 || by_number.count == 0) && deadline_next_look(deadline))
-		event_base_loop(base, EVLOOP_NONBLOCK);
+	RIG_UNTIL(&rig, by_name.count > 0 && by_number.count > 0);
+	rig_run_ms(&rig, 20);
 	ck_assert_uint_eq(by_name.count, 1);
 	ck_assert_uint_eq(by_number.count, 1);
-	ck_assert(by_number.has_addresses);
+	ck_assert(by_name.has_addresses && by_number.has_addresses);
 	resolve_free(first);
 	resolve_free(second);
-	event_base_free(base);
+	rig_fini(&rig);
 }
 END_TEST
 

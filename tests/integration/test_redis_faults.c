@@ -1,5 +1,5 @@
-/* What servers answer that are loading, misconfigured or no Redis at all: no crash, no hot loop, the cause in the log, and
- * up again by itself when all is well. */
+/* What servers answer that are loading, misconfigured or no Redis at all: no crash, no hot loop, the cause in the log,
+ * and up again by itself when all is well. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,24 +84,24 @@ static void expect_recovery(const char *cause)
 static const struct {
 	const char *command, *answer, *cause;
 } refusals[] = {
-	{"SUBSCRIBE", "-NOPERM this user has no permissions\r\n", "NOPERM"},
-	{"SUBSCRIBE", "-ERR unknown command\r\n", "unknown command"},
-	{"PSUBSCRIBE", "-LOADING Redis is loading the dataset in memory\r\n", "LOADING"},
-	{"SUBSCRIBE", FAKE_CLOSE, "closed the connection"},
-	{"SUBSCRIBE", "+OK\r\n-ERR what\r\n", "ERR what"},
-	{"SUBSCRIBE", "$-1\r\n*0\r\n*-1\r\n:5\r\n-ERR after odd things\r\n", "odd things"},
-	{"SUBSCRIBE", "*3\r\n*1\r\n:1\r\n*2\r\n:1\r\n$-1\r\n:1\r\n-ERR nested\r\n", "nested"},
-	{"SUBSCRIBE", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "rotocol"},
-	{"SUBSCRIBE", "HTTP/1.1 400 Bad Request\r\n\r\n", "rotocol"},
-	{"SUBSCRIBE", "*4\r\n$99999999999999999999\r\n", "length"},
-	{"SUBSCRIBE", "*-7\r\n", "out of range"},
-	{"PUBLISH", "-READONLY You can't write against a read only replica.\r\n", "READONLY"},
-	{"PUBLISH", "-NOPERM no\r\n", "PUBLISH of the heartbeat: NOPERM"},
-	{"CLIENT", "-LOADING Redis is loading\r\n", "LOADING"},
-	{"CLIENT", "-NOAUTH Authentication required.\r\n", "NOAUTH"},
-	{"CLIENT", "+OK\r\n-ERR max number of clients reached\r\n", "max number"},
-	{"CLIENT", "+OK\r\n+OK\r\n", "nobody asked"},
-	{"CLIENT", FAKE_CLOSE, "closed the connection"},
+    {"SUBSCRIBE", "-NOPERM this user has no permissions\r\n", "NOPERM"},
+    {"SUBSCRIBE", "-ERR unknown command\r\n", "unknown command"},
+    {"PSUBSCRIBE", "-LOADING Redis is loading the dataset in memory\r\n", "LOADING"},
+    {"SUBSCRIBE", FAKE_CLOSE, "closed the connection"},
+    {"SUBSCRIBE", "+OK\r\n-ERR what\r\n", "ERR what"},
+    {"SUBSCRIBE", "$-1\r\n*0\r\n*-1\r\n:5\r\n-ERR after odd things\r\n", "odd things"},
+    {"SUBSCRIBE", "*3\r\n*1\r\n:1\r\n*2\r\n:1\r\n$-1\r\n:1\r\n-ERR nested\r\n", "nested"},
+    {"SUBSCRIBE", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "rotocol"},
+    {"SUBSCRIBE", "HTTP/1.1 400 Bad Request\r\n\r\n", "rotocol"},
+    {"SUBSCRIBE", "*4\r\n$99999999999999999999\r\n", "length"},
+    {"SUBSCRIBE", "*-7\r\n", "out of range"},
+    {"PUBLISH", "-READONLY You can't write against a read only replica.\r\n", "READONLY"},
+    {"PUBLISH", "-NOPERM no\r\n", "PUBLISH of the heartbeat: NOPERM"},
+    {"CLIENT", "-LOADING Redis is loading\r\n", "LOADING"},
+    {"CLIENT", "-NOAUTH Authentication required.\r\n", "NOAUTH"},
+    {"CLIENT", "+OK\r\n-ERR max number of clients reached\r\n", "max number"},
+    {"CLIENT", "+OK\r\n+OK\r\n", "nobody asked"},
+    {"CLIENT", FAKE_CLOSE, "closed the connection"},
 };
 
 START_TEST(recovers_from_answers_that_refuse)

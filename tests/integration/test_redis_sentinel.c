@@ -1,4 +1,5 @@
-/* Finding the primary through sentinels, and following it: with real sentinels, and with one that says what the test wants. */
+/* Finding the primary through sentinels, and following it: with real sentinels, and with one that says what the test
+ * wants. */
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,8 +19,11 @@ static char second_of[16];
 
 static void start_pair(void)
 {
-	static const char *extra[] = {"--replicaof", "127.0.0.1", second_of, "--repl-diskless-sync-delay", "0",
-				      "--repl-ping-replica-period", "1", NULL};
+	static const char *extra[] = {"--replicaof", "127.0.0.1",
+	                              second_of,     "--repl-diskless-sync-delay",
+	                              "0",           "--repl-diskless-load",
+	                              "swapdb",      "--repl-ping-replica-period",
+	                              "1",           NULL};
 	first = redis_server_start(NULL);
 	snprintf(second_of, sizeof second_of, "%u", (unsigned)redis_server_port(first));
 	second = redis_server_start(extra);
@@ -125,12 +129,12 @@ START_TEST(says_what_the_sentinels_say)
 	static const struct {
 		const char *answer, *cause;
 	} cases[] = {
-		{"*-1\r\n", "does not know the primary"},
-		{"-IDONTKNOW No idea\r\n", "IDONTKNOW"},
-		{"*2\r\n$9\r\n127.0.0.1\r\n$1\r\n0\r\n", "does not know the primary"},
-		{":1\r\n", "does not know the primary"},
-		{"hello\r\n", "rotocol"},
-		{FAKE_CLOSE, "closed the connection"},
+	    {"*-1\r\n", "does not know the primary"},
+	    {"-IDONTKNOW No idea\r\n", "IDONTKNOW"},
+	    {"*2\r\n$9\r\n127.0.0.1\r\n$1\r\n0\r\n", "does not know the primary"},
+	    {":1\r\n", "does not know the primary"},
+	    {"hello\r\n", "rotocol"},
+	    {FAKE_CLOSE, "closed the connection"},
 	};
 	start_pair();
 	struct fake *fake = start_with_fake("");
@@ -225,10 +229,10 @@ static struct process *start_sentinel(const char *path, uint16_t port)
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	fprintf(file,
-		"port %u\nbind 127.0.0.1\nprotected-mode no\nlogfile \"\"\n"
-		"sentinel monitor main 127.0.0.1 %u 1\nsentinel down-after-milliseconds main 500\n"
-		"sentinel failover-timeout main 3000\n",
-		(unsigned)port, (unsigned)redis_server_port(first));
+	        "port %u\nbind 127.0.0.1\nprotected-mode no\nlogfile \"\"\n"
+	        "sentinel monitor main 127.0.0.1 %u 1\nsentinel down-after-milliseconds main 500\n"
+	        "sentinel failover-timeout main 3000\n",
+	        (unsigned)port, (unsigned)redis_server_port(first));
 	fclose(file);
 	const char *arguments[] = {"redis-sentinel", path, NULL};
 	return process_start(&(struct process_options){.arguments = arguments});

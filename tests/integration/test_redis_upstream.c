@@ -1,4 +1,5 @@
 /* The connection to a real Redis: what it delivers, how it logs in, and how it comes back. */
+#define _DEFAULT_SOURCE /* P_tmpdir */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,7 +243,8 @@ START_TEST(comes_back_when_redis_cuts_it_in_the_midst_of_a_message)
 	memset(payload, 'p', sizeof payload);
 	for (int i = 0; i < COUNT; i++)
 		publications[i] = (struct publication){SLICE_LITERAL("trace:flood"), {payload, sizeof payload}};
-	redis_server_publish_many(redis, publications, COUNT); /* meanwhile the loop stands still, like a stopped process */
+	redis_server_publish_many(redis, publications,
+	                          COUNT); /* meanwhile the loop stands still, like a stopped process */
 	rig_run_until_down(&rig, 1);
 	rig_run_until_up(&rig, 2);
 	ck_assert_uint_lt(rig.messages, COUNT);
@@ -307,22 +309,45 @@ END_TEST
 
 START_TEST(connects_through_a_unix_socket)
 {
-	char path[64], url[128];
-	snprintf(path, sizeof path, "tracegate-test-%ld.sock", (long)getpid());
-	const char *extra[] = {"--unixsocket", path, NULL};
-	char folder[1024];
+	char folder[] = P_tmpdir "/tracegate-test-XXXXXX";
+	char path[sizeof folder + 8], url[sizeof path + 32];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/r.sock", folder);
+	snprintf(url, sizeof url, "unix://:pw@%s?db=2", path);
+	const char *extra[] = {"--unixsocket", path, "--requirepass", "pw", NULL};
 	start_redis(extra);
-	redisReply *reply = redis_server_command(redis, "CONFIG GET unixsocket");
-	redisReply *dir = redis_server_command(redis, "CONFIG GET dir");
-	snprintf(folder, sizeof folder, "%s", dir->element[1]->str);
-	snprintf(url, sizeof url, "unix://%.40s/%.64s?db=2", strlen(folder) < 40 ? folder : "", reply->element[1]->str);
-	freeReplyObject(reply);
-	freeReplyObject(dir);
 	rig_init(&rig, url);
 	rig_start(&rig);
 	rig_run_until_up(&rig, 1);
 	expect_delivery();
+	redis_server_stop(redis);
+	rig_run_until_logged(&rig, path);
 	end_all();
+	unlink(path);
+	rmdir(folder);
+}
+END_TEST
+
+START_TEST(survives_cuts_at_any_moment)
+{
+	char url[64];
+	start_redis(NULL);
+	struct proxy *proxy = proxy_start(redis_server_port(redis));
+	snprintf(url, sizeof url, "redis://127.0.0.1:%u", (unsigned)proxy_port(proxy));
+	rig_init(&rig, url);
+	rig.settings.backoff_max_ns = rig.settings.backoff_min_ns = 1000000;
+	rig_start(&rig);
+	for (unsigned i = 0; i < 300; i++) {
+		for (unsigned turn = 0; turn < i % 20; turn++)
+			rig_turn(&rig);
+		proxy_cut(proxy);
+	}
+	rig_run_ms(&rig, 300); /* the proxy cuts in a thread of its own */
+	RIG_UNTIL(&rig, upstream_is_up(rig.upstream) && count_clients("pubsub") == 1);
+	expect_delivery();
+	ck_assert_uint_gt(rig.downs, 0);
+	end_all();
+	proxy_free(proxy);
 }
 END_TEST
 
@@ -384,6 +409,7 @@ int main(void)
 	tcase_add_test(tests, logs_in_with_a_password_and_a_database);
 	tcase_add_test(tests, says_that_the_password_is_wrong_or_missing);
 	tcase_add_test(tests, connects_through_a_unix_socket);
+	tcase_add_test(tests, survives_cuts_at_any_moment);
 	tcase_add_test(tests, names_the_pattern_that_it_may_not_subscribe_to);
 	tcase_add_test(tests, may_end_at_any_moment);
 	suite_add_tcase(suite, tests);

@@ -138,7 +138,8 @@ static void on_end(struct bufferevent *stream, short what, void *argument)
 		free_peer(argument);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int len, void *argument)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int len,
+                      void *argument)
 {
 	(void)address;
 	(void)len;
@@ -161,8 +162,8 @@ struct fake *fake_start(struct event_base *base, fake_answer_fn *answer_with, vo
 	ck_assert_ptr_nonnull(fake);
 	*fake = (struct fake){.answer = answer_with, .context = context};
 	list_init(&fake->peers);
-	fake->listener = evconnlistener_new_bind(base, on_accept, fake, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 64,
-						 (struct sockaddr *)&address, sizeof address);
+	fake->listener = evconnlistener_new_bind(base, on_accept, fake, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+	                                         64, (struct sockaddr *)&address, sizeof address);
 	ck_assert_ptr_nonnull(fake->listener);
 	getsockname(evconnlistener_get_fd(fake->listener), (struct sockaddr *)&address, &len);
 	fake->port = ntohs(address.sin_port);
@@ -172,7 +173,7 @@ struct fake *fake_start(struct event_base *base, fake_answer_fn *answer_with, vo
 void fake_free(struct fake *fake)
 {
 	LIST_FOREACH(&fake->peers, at, following)
-		free_peer(LIST_ENTRY(at, struct peer, link));
+	free_peer(LIST_ENTRY(at, struct peer, link));
 	evconnlistener_free(fake->listener);
 	free(fake);
 }

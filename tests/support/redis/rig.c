@@ -69,14 +69,14 @@ void rig_init(struct rig *rig, const char *url)
 	event_add(rig->beat, &beat);
 	ck_assert_msg(url_parse(url, &rig->url, why) == OK, "%s", why);
 	rig->settings = (struct upstream_settings){
-		.url = &rig->url,
-		.prefix = "tg:",
-		.node_name = "node-under-test",
-		.connect_timeout_ns = 1000 * NS_PER_MS,
-		.backoff_min_ns = 5 * NS_PER_MS,
-		.backoff_max_ns = 100 * NS_PER_MS,
-		.heartbeat_ns = 100 * NS_PER_MS,
-		.payload_bytes_max = 1024 * 1024,
+	    .url = &rig->url,
+	    .prefix = "tg:",
+	    .node_name = "node-under-test",
+	    .connect_timeout_ns = 1000 * NS_PER_MS,
+	    .backoff_min_ns = 5 * NS_PER_MS,
+	    .backoff_max_ns = 100 * NS_PER_MS,
+	    .heartbeat_ns = 100 * NS_PER_MS,
+	    .payload_bytes_max = 1024 * 1024,
 	};
 	rig_set_patterns(rig, patterns);
 }
