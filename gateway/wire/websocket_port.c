@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "common/codec/wsframe.h"
+#include "gateway/wire/delivery.h"
 #include "gateway/wire/websocket_inside.h"
 
 static struct websocket *websocket_of(const struct port *port)
@@ -80,4 +81,14 @@ static void close_port(struct port *port, uint16_t code, const char *reason)
 	websocket_send_close(websocket_of(port), (struct slice){(const char *)frame, len});
 }
 
-const struct port_ops websocket_port_ops = {.is_clear = is_clear, .send = send_frame, .close = close_port};
+static struct port_delivery delivery(const struct port *port)
+{
+	return delivery_of_socket(websocket_of(port)->fd);
+}
+
+const struct port_ops websocket_port_ops = {
+	.is_clear = is_clear,
+	.send = send_frame,
+	.close = close_port,
+	.delivery = delivery,
+};
