@@ -20,6 +20,7 @@
 #define COMMAND_READ_BYTES ((size_t)16 * 1024)
 #define STREAM_READ_BYTES ((size_t)256 * 1024)
 #define FEED_BYTES ((size_t)16 * 1024)
+#define TLS_RETRY_MS 5
 
 enum link_state { LINK_DIALING, LINK_LOGIN, LINK_UP, LINK_STREAM, LINK_CLOSED };
 
@@ -39,6 +40,7 @@ struct link {
 	struct dial *dial;
 	redisContext *context;
 	struct event *readable, *writable, *deadline;
+	struct event *rewrite; /* timer, over TLS only: see on_writable */
 	struct login login;
 	struct link_stream stream;
 	char *input;
@@ -96,6 +98,7 @@ static void end(struct link *link, const char *why)
 	link->readable = drop_event(link->readable);
 	link->writable = drop_event(link->writable);
 	link->deadline = drop_event(link->deadline);
+	link->rewrite = drop_event(link->rewrite);
 	struct request request;
 	while (take_request(link, &request))
 		request.on_reply(request.context, NULL);
@@ -214,6 +217,23 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
 	leave(link);
 }
 
+static void on_rewrite(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	struct link *link = argument;
+	event_add(link->writable, NULL);
+}
+
+/* Over TLS a socket may take bytes while the session must read first, and hiredis does not say so: waiting for the
+ * socket would spin, so what was not written is tried again a little later. */
+static void hold_back(struct link *link)
+{
+	const struct timeval while_ms = {.tv_usec = TLS_RETRY_MS * 1000};
+	event_del(link->writable);
+	event_add(link->rewrite, &while_ms);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
@@ -225,6 +245,8 @@ static void on_writable(evutil_socket_t fd, short what, void *argument)
 		end(link, link->context->errstr);
 	else if (done)
 		event_del(link->writable);
+	else if (link->rewrite)
+		hold_back(link);
 	leave(link);
 }
 
@@ -270,12 +292,13 @@ static bool adopt_socket(struct link *link, int fd, char *ret_why, size_t why_si
 		return false;
 	}
 	link->context->flags &= ~REDIS_BLOCK;
-	if (link->settings.url->kind == URL_TLS &&
-	    tls_begin(link->context, link->settings.place.host, ret_why, why_size) != OK)
+	bool is_tls = link->settings.url->kind == URL_TLS;
+	if (is_tls && tls_begin(link->context, link->settings.place.host, ret_why, why_size) != OK)
 		return false;
+	link->rewrite = is_tls ? evtimer_new(link->base, on_rewrite, link) : NULL;
 	link->readable = event_new(link->base, fd, EV_READ | EV_PERSIST, on_readable, link);
 	link->writable = event_new(link->base, fd, EV_WRITE | EV_PERSIST, on_writable, link);
-	if (!link->readable || !link->writable) {
+	if (!link->readable || !link->writable || (is_tls && !link->rewrite)) {
 		snprintf(ret_why, why_size, "%s", err_name(ERR_NOMEM));
 		return false;
 	}

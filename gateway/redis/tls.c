@@ -5,9 +5,11 @@
 
 #if HIREDIS_MAJOR >= 1 && defined(TRACEGATE_HIREDIS_TLS)
 
+#define ERR_STATE openssl_err_state /* a type of OpenSSL has the name of one of our errors */
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#undef ERR_STATE
 
 bool tls_is_built_in(void)
 {
@@ -42,8 +44,9 @@ enum err tls_begin(struct redisContext *context, const char *host, char *ret_why
 		snprintf(ret_why, why_size, "TLS could not be set up");
 		return ERR_IO;
 	}
-	if (redisInitiateSSL(context, session) != REDIS_OK) { /* frees the session when it fails */
+	if (redisInitiateSSL(context, session) != REDIS_OK) {
 		snprintf(ret_why, why_size, "TLS: %s", context->errstr);
+		SSL_free(session);
 		return ERR_IO;
 	}
 	return OK;
