@@ -1,6 +1,7 @@
 #include "gateway/redis/tls.h"
 
 #include <hiredis/hiredis.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #if HIREDIS_MAJOR >= 1 && defined(TRACEGATE_HIREDIS_TLS)
@@ -23,8 +24,12 @@ static SSL *new_session(SSL_CTX *settings, const char *host)
 	if (!session)
 		return NULL;
 	X509_VERIFY_PARAM *check = SSL_get0_param(session);
-	bool is_address = X509_VERIFY_PARAM_set1_ip_asc(check, host) == 1;
-	if (is_address || (SSL_set_tlsext_host_name(session, host) == 1 && SSL_set1_host(session, host) == 1))
+	if (X509_VERIFY_PARAM_set1_ip_asc(check, host) == 1)
+		return session;
+	/* What the macro SSL_set_tlsext_host_name does, without its cast. */
+	void *name = (void *)(uintptr_t)host;
+	bool is_named = SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
+	if (is_named && SSL_set1_host(session, host) == 1)
 		return session;
 	SSL_free(session);
 	return NULL;
