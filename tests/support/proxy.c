@@ -17,7 +17,8 @@
 #include "common/base/clock.h"
 #include "common/data/buf.h"
 
-#define CONNECTIONS_MAX 512
+/* poll(2) takes no more descriptors than RLIMIT_NOFILE, whose usual soft limit is 1024. */
+#define CONNECTIONS_MAX 500
 #define HELD_MAX (256 * 1024)
 
 /* One direction of one connection: bytes read and not yet written. */
