@@ -41,6 +41,8 @@ bool json_is_pointer(struct slice pointer); /* "" or "/...", "~" only as "~0" or
  * discards them on false. Returns as json_is_valid. */
 typedef void json_member(void *context, struct slice raw_key, struct slice raw_value, enum json_kind kind);
 bool json_scan(struct slice text, json_member *member, void *context, enum json_kind *ret_kind);
+/* The same with a lower limit for nesting, depth_max <= JSON_DEPTH_MAX. */
+bool json_scan_within(struct slice text, unsigned depth_max, json_member *member, void *context, enum json_kind *ret_kind);
 
 /* Unescapes the inside of a valid JSON string (without its quotes) to UTF-8. Never longer than the input; may be
  * done in place. */

@@ -9,7 +9,7 @@
 static INLINED void begin(struct json_reader *reader, struct slice text)
 {
 	const unsigned char *start = (const unsigned char *)(text.len ? text.ptr : "");
-	*reader = (struct json_reader){.start = start, .at = start, .end = start + text.len};
+	*reader = (struct json_reader){.start = start, .at = start, .end = start + text.len, .depth_max = JSON_DEPTH_MAX};
 }
 
 void json_reader_init(struct json_reader *reader, struct slice text)
@@ -141,7 +141,7 @@ static INLINED bool give(struct json_reader *reader, const unsigned char *from, 
 static INLINED bool open_bracket(struct json_reader *reader, enum json_kind kind, struct json_piece *ret_piece)
 {
 	const unsigned char *from = reader->at;
-	if (reader->depth == JSON_DEPTH_MAX)
+	if (reader->depth == reader->depth_max)
 		return fail(reader, from, "nested too deeply");
 	reader->high = reader->high << 1 | reader->low >> 63;
 	reader->low = reader->low << 1 | (kind == JSON_OBJECT);
@@ -296,10 +296,16 @@ bool json_is_valid(struct slice text, enum json_kind *ret_kind, struct json_erro
 
 bool json_scan(struct slice text, json_member *member, void *context, enum json_kind *ret_kind)
 {
+	return json_scan_within(text, JSON_DEPTH_MAX, member, context, ret_kind);
+}
+
+bool json_scan_within(struct slice text, unsigned depth_max, json_member *member, void *context, enum json_kind *ret_kind)
+{
 	struct json_reader reader;
 	struct json_piece first = {0}, key, value;
 	struct slice raw;
 	begin(&reader, text);
+	reader.depth_max = depth_max;
 	if (next(&reader, &first)) {
 		while (next(&reader, &key)) {
 			if (key.piece != JSON_PIECE_KEY || reader.depth != 1)

@@ -27,6 +27,7 @@ struct json_reader {
 	const unsigned char *start, *at, *end;
 	enum json_expected expected;
 	unsigned depth;     /* brackets that are open */
+	unsigned depth_max; /* at most JSON_DEPTH_MAX */
 	uint64_t low, high; /* a stack of JSON_DEPTH_MAX bits, its top the lowest: set where the bracket is '{' */
 	const char *error;  /* NULL: none so far */
 };

@@ -90,7 +90,7 @@ static void draft_init(struct draft *draft, const struct intake_fields *fields, 
 			keys.marks |= mark_of(names[i]->names[j]);
 		}
 	}
-	if (json_scan(payload, on_member, &keys, &kind)) {
+	if (json_scan_within(payload, INTAKE_DEPTH_MAX, on_member, &keys, &kind)) {
 		draft->format = RECORD_JSON;
 		draft->data_len = payload.len;
 		draft->is_object = kind == JSON_OBJECT;

@@ -6,7 +6,11 @@
 
 #include "common/base/err.h"
 #include "common/base/slice.h"
+#include "common/codec/json.h"
 #include "common/protocol/record.h"
+
+/* A payload nested deeper counts as text: messages wrap it, and must stay within what a peer with our own reader takes. */
+#define INTAKE_DEPTH_MAX (JSON_DEPTH_MAX - 8)
 
 /* Which top-level payload fields give the keys, in order of preference: the first that is a number or a string that is not
  * empty wins. */

@@ -370,6 +370,15 @@ START_TEST(scans_the_members_of_the_outermost_object_only)
 }
 END_TEST
 
+START_TEST(scans_only_down_to_the_depth_that_it_is_given)
+{
+	enum json_kind kind;
+	struct slice nested = SLICE_LITERAL("[[[0]]]");
+	ck_assert(json_scan_within(nested, 3, note_member, NULL, &kind));
+	ck_assert(!json_scan_within(nested, 2, note_member, NULL, &kind));
+}
+END_TEST
+
 START_TEST(scans_what_is_no_object_without_members)
 {
 	char notes[256] = "";
@@ -426,6 +435,7 @@ int main(void)
 	tcase_add_test(cases, nests_up_to_the_limit_and_no_further);
 	tcase_add_test(cases, remembers_which_bracket_closes_which);
 	tcase_add_test(cases, scans_the_members_of_the_outermost_object_only);
+	tcase_add_test(cases, scans_only_down_to_the_depth_that_it_is_given);
 	tcase_add_test(cases, scans_what_is_no_object_without_members);
 	tcase_add_test(cases, scans_exactly_what_is_valid);
 	tcase_add_test(cases, gives_pieces_that_cover_the_text);

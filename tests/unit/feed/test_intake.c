@@ -111,15 +111,15 @@ END_TEST
 
 START_TEST(gives_json_nested_beyond_the_limit_as_text)
 {
-	for (size_t depth = JSON_DEPTH_MAX; depth <= JSON_DEPTH_MAX + 1; depth++) {
-		char text[2 * (JSON_DEPTH_MAX + 1)];
+	for (size_t depth = INTAKE_DEPTH_MAX; depth <= INTAKE_DEPTH_MAX + 1; depth++) {
+		char text[2 * (INTAKE_DEPTH_MAX + 1)];
 		memset(text, '[', depth);
 		memset(text + depth, ']', depth);
-		/* Not take(): the element is one level deeper than its payload. */
 		struct record *record = intake_record(&intake_fields_default, slice_of("trace:s1"),
 		                                      (struct slice){text, 2 * depth}, TS_MS, 0);
 		ck_assert_ptr_nonnull(record);
-		ck_assert_int_eq(record->format, depth == JSON_DEPTH_MAX ? RECORD_JSON : RECORD_TEXT);
+		ck_assert_int_eq(record->format, depth == INTAKE_DEPTH_MAX ? RECORD_JSON : RECORD_TEXT);
+		ck_assert(json_is_valid(record->element, NULL, NULL));
 		record_unref(record);
 	}
 }
