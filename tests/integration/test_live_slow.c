@@ -7,23 +7,12 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/watcher.h"
 
 #define PAYLOAD_BYTES 2048
 #define STALLED 100
 #define MIB ((uint64_t)1024 * 1024)
-#ifdef __SANITIZE_ADDRESS__
-#define IS_SANITIZED true
-#elif defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED true
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED false
-#endif
 
 static struct redis_server *redis;
 static struct gateway *gateway;

@@ -12,15 +12,7 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
-
-/* Sanitizers need memory of their own. gcc defines these names, clang answers __has_feature. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED
-#endif
-#endif
+#include "tests/support/sanitizer.h"
 
 #define FEW_DESCRIPTORS 64
 #define CONNECTS 200
@@ -104,7 +96,7 @@ START_TEST(stays_small_under_the_highest_limit)
 		higher = limit; /* only root may raise it */
 	setrlimit(RLIMIT_NOFILE, &limit);
 	struct gateway *gateway = open_gateway(NULL, higher.rlim_max);
-#ifndef IS_SANITIZED
+#if !IS_SANITIZED
 	ck_assert_uint_lt(process_resident_bytes(gateway_process(gateway)), RESIDENT_BYTES_MAX);
 #endif
 	struct raw raw;
