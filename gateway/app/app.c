@@ -246,7 +246,6 @@ int app_run(const struct config *config)
 	char why[256] = "";
 	raise_descriptors();
 	name_node(&app);
-	app.node.started_wall_ms = clock_wall_ms();
 	app.node.started_mono_ms = clock_mono_ms();
 	if (log_setup(config->log_level, strcmp(config->log_format, "json") == 0, app.node.name) != OK)
 		return 1;

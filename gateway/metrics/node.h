@@ -11,11 +11,10 @@
 
 struct node {
 	char name[128];                  /* set before threads start */
-	uint64_t started_wall_ms, started_mono_ms;
+	uint64_t started_mono_ms;
 	_Atomic bool redis_up;           /* hub: the receiving path is proved by its heartbeat */
 	_Atomic bool draining;           /* main */
 	_Atomic uint64_t hub_turned_ms;  /* hub: monotonic time of its last turn */
-	_Atomic uint32_t loops_turning;  /* number of worker threads whose loop turned since the last check; see worker.h */
 };
 
 #endif

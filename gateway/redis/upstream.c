@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE
 #include "gateway/redis/upstream.h"
 
 #include <ctype.h>
@@ -7,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/random.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/redis/backoff.h"
 #include "gateway/redis/link.h"
@@ -32,7 +31,7 @@ struct upstream {
 	struct event *attempt; /* timer: the next attempt */
 	struct event *tick;    /* timer: heartbeats, from SUBSCRIBING on */
 	struct backoff backoff;
-	uint64_t random;
+	struct random random; /* jitter, and a heartbeat channel of its own */
 	unsigned attempts; /* since it was up last */
 	struct sentinel *sentinel;
 	size_t sentinel_first;
@@ -53,16 +52,6 @@ struct upstream {
 	char logged_why[256];
 	uint64_t logged_ns;
 };
-
-static void fail(struct upstream *upstream, const char *why);
-
-static uint64_t next_random(struct upstream *upstream)
-{
-	upstream->random ^= upstream->random << 13;
-	upstream->random ^= upstream->random >> 7;
-	upstream->random ^= upstream->random << 17;
-	return upstream->random;
-}
 
 static void arm(struct event *timer, uint64_t ns)
 {
@@ -124,7 +113,7 @@ static void fail(struct upstream *upstream, const char *why)
 			backoff_reset(&upstream->backoff);
 		upstream->owner.on_state(upstream->owner.context, false);
 	}
-	arm(upstream->attempt, backoff_next_ns(&upstream->backoff, next_random(upstream)));
+	arm(upstream->attempt, backoff_next_ns(&upstream->backoff, random_next(&upstream->random)));
 }
 
 static void note_up(struct upstream *upstream)
@@ -384,7 +373,7 @@ static void on_attempt(evutil_socket_t fd, short what, void *argument)
 /* CLIENT SETNAME takes no spaces and no control characters. */
 static void set_names(struct upstream *upstream)
 {
-	unsigned long long unique = (unsigned long long)next_random(upstream);
+	unsigned long long unique = (unsigned long long)random_next(&upstream->random);
 	const char *node = upstream->settings.node_name;
 	snprintf(upstream->client_name, sizeof upstream->client_name, "tracegate-%.140s", node);
 	for (char *at = upstream->client_name; *at; at++) {
@@ -403,21 +392,14 @@ static void set_names(struct upstream *upstream)
 	};
 }
 
-static uint64_t make_seed(void)
-{
-	uint64_t seed = 0;
-	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-		seed = clock_mono_ns();
-	return seed | 1; /* xorshift stays at zero for ever */
-}
-
 enum err upstream_new(struct event_base *base, const struct upstream_settings *settings, struct upstream_owner owner,
                       struct upstream **ret_upstream)
 {
 	struct upstream *upstream = calloc(1, sizeof *upstream);
 	if (!upstream)
 		return ERR_NOMEM;
-	*upstream = (struct upstream){.base = base, .settings = *settings, .owner = owner, .random = make_seed()};
+	*upstream = (struct upstream){.base = base, .settings = *settings, .owner = owner};
+	random_init(&upstream->random);
 	upstream->backoff = (struct backoff){.low_ns = settings->backoff_min_ns, .high_ns = settings->backoff_max_ns};
 	set_names(upstream);
 	upstream->attempt = evtimer_new(base, on_attempt, upstream);

@@ -30,9 +30,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
 	buf_init(&exchange->message);
 	buf_init(&exchange->head);
-	exchange->random = clock_mono_ns() ^ (uint64_t)(uintptr_t)exchange;
-	if (!exchange->random)
-		exchange->random = 1;
+	random_init(&exchange->random);
 	return exchange;
 }
 
@@ -48,17 +46,6 @@ void exchange_free(struct exchange *exchange)
 	buf_fini(&exchange->message);
 	buf_fini(&exchange->head);
 	free(exchange);
-}
-
-/* xorshift64, https://www.jstatsoft.org/article/view/v008i14: good enough for jitter. */
-uint64_t exchange_random(struct exchange *exchange, uint64_t below)
-{
-	uint64_t x = exchange->random;
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	exchange->random = x;
-	return below ? x % below : 0;
 }
 
 static void on_hit(void *owner, const struct record *record, void *context)
@@ -101,7 +88,7 @@ void exchange_drain(struct exchange *exchange, uint64_t spread_ns)
 		struct session *session = LIST_ENTRY(at, struct session, in_exchange);
 		if (session->state != SESSION_OPEN)
 			continue;
-		uint64_t wait_ns = slot++ * slot_ns + exchange_random(exchange, slot_ns);
+		uint64_t wait_ns = slot++ * slot_ns + random_below(&exchange->random, slot_ns);
 		session->drain_ns = now_ns + wait_ns;
 		list_append(&exchange->draining, &session->in_drain);
 		struct value *message = notice(exchange, "draining");

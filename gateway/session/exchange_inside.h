@@ -4,6 +4,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/list.h"
+#include "common/base/random.h"
 #include "common/data/buf.h"
 #include "common/data/table.h"
 #include "gateway/filter/index.h"
@@ -27,9 +28,7 @@ struct exchange {
 	struct buf head;    /* the head of a batch */
 	struct buf spare[EXCHANGE_SPARE_BUFFERS]; /* emptied batch buffers, for the next cohort that has events */
 	size_t spare_count;
-	uint64_t random; /* xorshift state, for jitter only */
+	struct random random; /* jitter */
 };
-
-uint64_t exchange_random(struct exchange *exchange, uint64_t below); /* 0 to below - 1 */
 
 #endif

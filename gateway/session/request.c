@@ -126,14 +126,7 @@ static bool read_filter(const struct request *request, struct filter **ret_filte
 static void tell_unrecorded(const struct request *request, const struct subscription *subscription, const struct value *since)
 {
 	struct arena *arena = request->arena;
-	struct value *gap = value_map(arena);
-	gap = value_put(gap, "op", value_text(arena, "gap"));
-	gap = value_put(gap, "sub", value_text(arena, subscription->cohort->key));
-	gap = value_put(gap, "after", value_copy(arena, since));
-	gap = value_put(gap, "before", value_null(arena));
-	gap = value_put(gap, "dropped", value_null(arena));
-	gap = value_put(gap, "reason", value_text(arena, "unrecorded"));
-	session_send(request->session, gap);
+	session_send(request->session, subscription_gap(subscription, value_copy(arena, since), value_null(arena), "unrecorded"));
 }
 
 /* The subscription that the session has for the filter already, or a new one. NULL: refused. */

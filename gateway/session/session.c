@@ -176,7 +176,7 @@ static void resume_all(struct session *session)
 static void send_parcel(struct session *session, struct parcel *parcel)
 {
 	if (parcel->subscription && parcel->subscription->dropped && parcel->subscription->state == SUBSCRIPTION_LIVE) {
-		struct value *gap = subscription_gap(parcel->subscription);
+		struct value *gap = subscription_take_gap(parcel->subscription);
 		struct slice frame = session_frame(session->exchange, session->front, gap);
 		if (frame.len)
 			session_write(session, frame);

@@ -77,18 +77,25 @@ void subscription_lose(struct subscription *subscription, size_t events, enum me
 	metric_add(reason, events);
 }
 
-struct value *subscription_gap(struct subscription *subscription)
+struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *dropped,
+			       const char *reason)
 {
 	struct arena *arena = &subscription->session->exchange->arena;
 	struct value *gap = value_map(arena);
 	gap = value_put(gap, "op", value_text(arena, "gap"));
 	gap = value_put(gap, "sub", value_text(arena, subscription->cohort->key));
-	gap = value_put(gap, "after", value_null(arena));
+	gap = value_put(gap, "after", after);
 	gap = value_put(gap, "before", value_null(arena));
-	gap = value_put(gap, "dropped", value_uint(arena, subscription->dropped));
-	gap = value_put(gap, "reason", value_text(arena, "slow"));
+	gap = value_put(gap, "dropped", dropped);
+	return value_put(gap, "reason", value_text(arena, reason));
+}
+
+struct value *subscription_take_gap(struct subscription *subscription)
+{
+	struct arena *arena = &subscription->session->exchange->arena;
+	struct value *dropped = value_uint(arena, subscription->dropped);
 	subscription->dropped = 0;
-	return gap;
+	return subscription_gap(subscription, value_null(arena), dropped, "slow");
 }
 
 /* The client is behind and conflates: keeps the newest of each key. */
@@ -158,7 +165,7 @@ void subscription_offer(struct subscription *subscription, struct batch *batch)
 	if (session->state != SESSION_OPEN)
 		return;
 	if (subscription->state == SUBSCRIPTION_LIVE && subscription->dropped && session_is_clear(session))
-		session_send(session, subscription_gap(subscription));
+		session_send(session, subscription_take_gap(subscription));
 	if (subscription->state == SUBSCRIPTION_LIVE && session_is_clear(session)) {
 		session_write(session, batch->frame);
 		metric_add(METRIC_EVENTS_OUT, batch->count);
@@ -203,7 +210,7 @@ void subscription_resume(struct subscription *subscription)
 {
 	set_state(subscription, SUBSCRIPTION_LIVE);
 	if (subscription->dropped)
-		session_send(subscription->session, subscription_gap(subscription));
+		session_send(subscription->session, subscription_take_gap(subscription));
 	if (subscription->conflation)
 		send_conflated(subscription);
 }

@@ -40,8 +40,11 @@ void subscription_set_policy(struct subscription *subscription, enum slow_policy
 /* Counts events that the client will not get, under the metric of the reason; the gap is told when its turn comes. */
 void subscription_lose(struct subscription *subscription, size_t events, enum metric reason);
 void subscription_offer(struct subscription *subscription, struct batch *batch);
+/* A gap message. after and dropped may be null values; like what builders gave they may be NULL. NULL: no memory. */
+struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *dropped,
+			       const char *reason) MUST_USE;
 /* The gap message for what was lost since the last one, which counts as told by it. NULL: no memory. */
-struct value *subscription_gap(struct subscription *subscription) MUST_USE;
+struct value *subscription_take_gap(struct subscription *subscription) MUST_USE;
 void subscription_resume(struct subscription *subscription);   /* its client is owed nothing any more */
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/codec/json.h"
 #include "gateway/http/admin.h"
 #include "gateway/metrics/metrics.h"
+#include "tests/support/suite.h"
 
 static struct node node;
 static struct admin admin;
@@ -21,7 +22,7 @@ static void set_up(void)
 {
 	clock_fake(100 * NS_PER_S, 1700000005000);
 	turned_ms = clock_mono_ms();
-	node = (struct node){.name = "node \"1\"", .started_wall_ms = 1700000000000, .started_mono_ms = 95000};
+	node = (struct node){.name = "node \"1\"", .started_mono_ms = 95000};
 	admin = (struct admin){.node = &node, .oldest_turn_ms = tell_turned_ms, .context = &turned_ms};
 	buf_init(&body);
 	ck_assert_int_eq(metrics_join(), OK);
@@ -157,9 +158,5 @@ int main(void)
 	tcase_add_test(cases, gives_metrics_with_their_content_type);
 	tcase_add_loop_test(cases, refuses_other_methods_and_paths, 0, sizeof refused / sizeof refused[0]);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
