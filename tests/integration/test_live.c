@@ -9,6 +9,7 @@
 #include "common/codec/json.h"
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/suite.h"
 
 #define EVENTS 10000
 #define PAYLOAD_MAX 160
@@ -258,9 +259,5 @@ int main(void)
 	tcase_add_test(tests, a_client_that_does_not_read_is_told_exactly_what_it_missed);
 	tcase_add_test(tests, a_draining_node_says_so_closes_with_1012_and_ends_well);
 	tcase_add_test(tests, clients_hear_of_redis_going_and_coming);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

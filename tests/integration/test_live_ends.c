@@ -12,6 +12,7 @@
 #include "tests/support/gateway.h"
 #include "tests/support/sanitizer.h"
 #include "tests/support/watcher.h"
+#include "tests/support/suite.h"
 
 #define CLIENTS 100
 #define DRAIN_MS 600
@@ -373,9 +374,5 @@ int main(void)
 	tcase_add_test(tests, ends_by_its_own_handler_as_process_1);
 	tcase_add_test(tests, keeps_its_intervals_when_the_wall_clock_jumps);
 	tcase_add_loop_test(tests, does_not_start_with_a_wrong_option_and_says_which, 0, sizeof mistakes / sizeof mistakes[0]);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

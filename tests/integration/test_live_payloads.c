@@ -10,6 +10,7 @@
 #include "tests/support/gateway.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/watcher.h"
+#include "tests/support/suite.h"
 
 #define DEPTH_MAX 120 /* docs/protocol.md */
 #define LARGE_BYTES ((size_t)10 * 1024 * 1024)
@@ -341,9 +342,5 @@ int main(void)
 	tcase_add_test(tests, matches_literal_glob_characters_only_when_they_are_escaped);
 	tcase_add_test(tests, matches_a_hostile_pattern_in_no_time);
 	tcase_add_test(tests, keeps_the_fields_of_the_client_and_of_the_filter_the_same);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

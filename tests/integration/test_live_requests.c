@@ -7,6 +7,7 @@
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
 #include "tests/support/watcher.h"
+#include "tests/support/suite.h"
 
 #define NODES 3
 
@@ -321,9 +322,5 @@ int main(void)
 	tcase_add_test(tests, stops_at_unsubscribe_and_not_before);
 	tcase_add_test(tests, selects_the_same_on_each_of_three_nodes);
 	tcase_add_test(tests, answers_each_request_once_and_names_what_is_wrong);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

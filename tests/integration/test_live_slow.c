@@ -9,6 +9,7 @@
 #include "tests/support/gateway.h"
 #include "tests/support/sanitizer.h"
 #include "tests/support/watcher.h"
+#include "tests/support/suite.h"
 
 #define PAYLOAD_BYTES 2048
 #define STALLED 100
@@ -265,9 +266,5 @@ int main(void)
 	tcase_add_test(tests, a_reader_that_hesitates_learns_the_reason_of_its_end);
 	tcase_add_test(tests, two_subscriptions_of_a_slow_client_are_both_accounted_for);
 	tcase_add_test(tests, a_hundred_stalled_clients_cost_bounded_memory);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "gateway/redis/resolve.h"
 #include "tests/support/redis/rig.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/suite.h"
 
 static struct redis_server *redis;
 static struct rig rig;
@@ -339,9 +340,5 @@ int main(void)
 	tcase_add_test(tests, a_lookup_that_was_given_up_is_not_heard_of);
 	tcase_add_test(tests, a_lookup_answers_once_on_the_loop);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "gateway/metrics/metrics.h"
 #include "tests/support/redis/fake.h"
 #include "tests/support/redis/rig.h"
+#include "tests/support/suite.h"
 
 #define FAILURES 20
 
@@ -212,9 +213,5 @@ int main(void)
 	tcase_add_test(tests, never_logs_a_password_that_the_server_repeats);
 	tcase_add_test(tests, backs_off_when_up_is_followed_by_down_at_once);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "tests/support/gateway.h"
 #include "tests/support/raw.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/suite.h"
 
 static struct redis_server *redis;
 static struct gateway *gateway;
@@ -255,9 +256,5 @@ int main(void)
 	tcase_add_test(tests, ends_while_a_connection_to_redis_is_under_way);
 	tcase_add_test(tests, bounds_a_request_head_on_the_admin_port);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "tests/support/redis/fake.h"
 #include "tests/support/redis/rig.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/suite.h"
 
 static struct rig rig;
 static struct redis_server *first, *second;
@@ -294,9 +295,5 @@ int main(void)
 	tcase_add_test(tests, leaves_a_primary_that_the_sentinels_left);
 	tcase_add_test(tests, follows_a_failover_when_the_primary_is_frozen);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "tests/support/proxy.h"
 #include "tests/support/redis/rig.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/suite.h"
 
 static struct redis_server *redis;
 static struct rig rig;
@@ -413,9 +414,5 @@ int main(void)
 	tcase_add_test(tests, names_the_pattern_that_it_may_not_subscribe_to);
 	tcase_add_test(tests, may_end_at_any_moment);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

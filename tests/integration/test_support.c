@@ -7,6 +7,7 @@
 #include "tests/support/proxy.h"
 #include "tests/support/raw.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/suite.h"
 
 static struct process *start_shell(const char *script)
 {
@@ -125,9 +126,5 @@ int main(void)
 	tcase_add_test(tests, redis_comes_back_on_its_port_and_asks_for_its_password);
 	tcase_add_test(tests, a_proxy_carries_freezes_delays_and_cuts);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/suite.h"
 
 #define CLIENTS 300
 #define STORM 500
@@ -226,10 +227,5 @@ int main(void)
 	tcase_add_test(tests, closes_in_order_when_the_close_comes_while_a_frame_is_half_sent);
 	tcase_add_test(tests, echoes_the_code_of_a_close);
 	tcase_add_test(tests, survives_a_storm_of_clients_that_subscribe_and_reset);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_in_process(suite);
 }

@@ -13,6 +13,7 @@
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/suite.h"
 
 #define FEW_DESCRIPTORS 64
 #define CONNECTS 200
@@ -199,10 +200,5 @@ int main(void)
 	tcase_add_test(tests, does_not_start_on_a_busy_port_not_even_beside_another_gateway);
 	tcase_add_test(tests, does_not_start_on_an_address_that_is_not_here);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_in_process(suite);
 }

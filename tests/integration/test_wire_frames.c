@@ -8,6 +8,7 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/suite.h"
 
 #define MESSAGE_BYTES_MAX 65536
 
@@ -337,10 +338,5 @@ int main(void)
 	tcase_add_test(tests, counts_the_limit_over_all_fragments);
 	tcase_add_test(tests, ends_a_flood_of_empty_fragments);
 	tcase_add_test(tests, allocates_nothing_for_announced_lengths);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_in_process(suite);
 }

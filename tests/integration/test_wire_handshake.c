@@ -10,6 +10,7 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/suite.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define UPGRADE "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -374,10 +375,5 @@ int main(void)
 	tcase_add_loop_test(tests, takes_heads_up_to_the_limit_and_says_431_or_414_above, 0, 3);
 	tcase_add_test(tests, refuses_thousands_of_fields_and_lines_without_end);
 	tcase_add_test(tests, ends_silent_and_slow_handshakes_by_one_total_deadline);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_in_process(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "tests/support/suite.h"
 
 #define LIMIT_BYTES 100000
 
@@ -76,9 +77,5 @@ int main(void)
 	tcase_add_test(cases, is_as_new_after_a_reset);
 	tcase_add_test(cases, copies_bytes_and_adds_a_nul);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "tests/support/suite.h"
 
 #define YEAR_2020_MS UINT64_C(1577836800000)
 
@@ -35,9 +36,5 @@ int main(void)
 	tcase_add_test(cases, real_clocks_go_forward);
 	tcase_add_test(cases, fake_clocks_stand_until_moved);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

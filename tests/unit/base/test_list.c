@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/list.h"
+#include "tests/support/suite.h"
 
 struct member {
 	int number;
@@ -69,9 +70,5 @@ int main(void)
 	tcase_add_test(cases, removing_twice_is_harmless);
 	tcase_add_test(cases, the_current_member_may_leave_inside_the_loop);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

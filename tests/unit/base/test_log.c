@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/thread/thread.h"
+#include "tests/support/suite.h"
 
 #define AT_MS UINT64_C(1795581325123) /* 2026-11-25T04:35:25.123Z */
 #define THREADS 4
@@ -217,9 +218,5 @@ int main(void)
 	tcase_add_test(cases, holds_repeats_back_and_tells_how_many);
 	tcase_add_test(cases, loses_no_line_uncounted_between_threads);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "common/client/sha1.h"
 #include "common/client/upgrade.h"
 #include "common/client/url.h"
+#include "tests/support/suite.h"
 
 /* RFC 3174 section 7.3, and lengths around the block of 64 bytes. */
 static const struct {
@@ -154,9 +155,5 @@ int main(void)
 	tcase_add_test(tests, accepts_only_the_answer_that_fits_its_key);
 	tcase_add_test(tests, joins_fragments_with_control_frames_between_them);
 	tcase_add_loop_test(tests, refuses_what_a_server_must_not_send, 0, sizeof broken / sizeof broken[0]);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/codec/base64.h"
+#include "tests/support/suite.h"
 
 static const char *const pairs[][2] = {
     {"", ""},
@@ -73,9 +74,5 @@ int main(void)
 	tcase_add_test(cases, brings_every_byte_back);
 	tcase_add_test(cases, refuses_what_is_not_canonical);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "common/codec/codec.h"
 #include "common/codec/json.h"
+#include "tests/support/suite.h"
 
 static const char *batch(struct buf *out, struct slice cursor, size_t count)
 {
@@ -60,9 +61,5 @@ int main(void)
 	tcase_add_test(cases, leaves_an_empty_cursor_out);
 	tcase_add_test(cases, says_why_a_message_cannot_be_read);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

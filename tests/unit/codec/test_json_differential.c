@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json.h"
+#include "tests/support/suite.h"
 
 #define DOCUMENTS 3000
 #define DEPTH 6
@@ -195,9 +196,5 @@ int main(void)
 	tcase_add_test(cases, agrees_with_json_c_on_valid_documents);
 	tcase_add_test(cases, takes_nothing_that_json_c_refuses);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json.h"
+#include "tests/support/suite.h"
 
 static const char document[] =
     " {\"foo\": [\"bar\", {\"x\":1}, []], \"\": 0, \"a/b\": 1, \"m~n\": 8, \"~1\": 9, \"k\\\"l\": 6,"
@@ -110,9 +111,5 @@ int main(void)
 	tcase_add_test(cases, finds_nothing_that_is_not_there);
 	tcase_add_test(cases, tells_pointers_from_other_text);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

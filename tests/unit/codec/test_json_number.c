@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json.h"
+#include "tests/support/suite.h"
 
 static int compare(const char *a, const char *b)
 {
@@ -90,9 +91,5 @@ int main(void)
 	tcase_add_test(cases, orders_integers_as_the_machine_does);
 	tcase_add_test(cases, sees_the_last_of_many_digits);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json_reader.h"
+#include "tests/support/suite.h"
 
 #define TEXT(literal)                                                                                                  \
 	{                                                                                                              \
@@ -440,9 +441,5 @@ int main(void)
 	tcase_add_test(cases, scans_exactly_what_is_valid);
 	tcase_add_test(cases, gives_pieces_that_cover_the_text);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

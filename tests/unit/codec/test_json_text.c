@@ -3,6 +3,7 @@
 
 #include "common/codec/json_text.h"
 #include "common/codec/utf8.h"
+#include "tests/support/suite.h"
 
 #define TEXT(literal)                                                                                                  \
 	{                                                                                                              \
@@ -192,9 +193,5 @@ int main(void)
 	tcase_add_test(cases, knows_every_character_of_utf8);
 	tcase_add_test(cases, checks_utf8_across_words);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json.h"
+#include "tests/support/suite.h"
 
 #define LIMIT_BYTES ((size_t)16 << 20)
 
@@ -230,9 +231,5 @@ int main(void)
 	tcase_add_test(cases, puts_ready_json_in_as_it_is);
 	tcase_add_test(cases, marks_the_output_when_a_tree_is_too_deep);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

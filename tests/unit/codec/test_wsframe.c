@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/codec/wsframe.h"
+#include "tests/support/suite.h"
 
 static const struct {
 	uint64_t payload;
@@ -184,9 +185,5 @@ int main(void)
 	tcase_add_test(cases, cuts_a_close_reason_between_characters);
 	tcase_add_test(cases, knows_the_close_codes_that_a_peer_may_send);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

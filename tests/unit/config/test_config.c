@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/config/config.h"
+#include "tests/support/suite.h"
 
 #define WORDS_MAX 24
 #define PATH_BYTES 64
@@ -494,9 +495,5 @@ int main(void)
 	tcase_add_test(cases, help_and_reference_name_every_option_and_help_stays_in_its_columns);
 	tcase_add_test(cases, the_table_keeps_groups_together);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

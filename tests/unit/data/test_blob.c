@@ -4,6 +4,7 @@
 
 #include "common/data/blob.h"
 #include "common/thread/thread.h"
+#include "tests/support/suite.h"
 
 #define THREADS 4
 #define ROUNDS 20000
@@ -63,9 +64,5 @@ int main(void)
 	tcase_add_test(cases, may_be_empty_and_refuses_the_impossible);
 	tcase_add_test(cases, lives_until_the_last_of_several_threads_lets_go);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

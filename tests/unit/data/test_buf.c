@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/data/buf.h"
+#include "tests/support/suite.h"
 
 static struct buf buf;
 
@@ -111,9 +112,5 @@ int main(void)
 	tcase_add_test(cases, drops_from_its_front);
 	tcase_add_test(cases, gives_memory_back_above_what_is_kept);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

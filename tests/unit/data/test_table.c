@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/data/table.h"
+#include "tests/support/suite.h"
 
 #define MANY 5000
 
@@ -62,9 +63,5 @@ int main(void)
 	tcase_add_test(cases, keeps_the_first_of_two_equal_keys);
 	tcase_add_test(cases, holds_many_and_forgets_all_at_its_end);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

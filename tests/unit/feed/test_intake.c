@@ -4,6 +4,7 @@
 
 #include "common/codec/json.h"
 #include "gateway/feed/intake.h"
+#include "tests/support/suite.h"
 
 #define TS_MS UINT64_C(1764031200123)
 #define TEXT(literal)                                                                                                  \
@@ -297,9 +298,5 @@ int main(void)
 	tcase_add_test(cases, follows_the_configured_names);
 	tcase_add_test(cases, makes_a_valid_element_of_anything);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "gateway/filter/glob.h"
 #include "kit.h"
+#include "tests/support/suite.h"
 
 static bool is_wanted(const char *channels, const char *filter, const struct record *record)
 {
@@ -407,9 +408,5 @@ int main(void)
 	tcase_add_test(tests, different_filters_have_different_canonical_texts);
 	tcase_add_test(tests, outlives_the_values_and_dies_with_its_last_reference);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/filter/glob.h"
+#include "tests/support/suite.h"
 
 struct example {
 	const char *pattern, *text;
@@ -175,9 +176,5 @@ int main(void)
 	tcase_add_test(tests, needs_no_exponential_time_for_many_stars);
 	tcase_add_test(tests, tells_exact_texts_from_patterns);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

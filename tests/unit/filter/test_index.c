@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "gateway/filter/index.h"
 #include "kit.h"
+#include "tests/support/suite.h"
 
 /* What index_match() called: how often for each owner, who is a slot of this array. */
 struct hits {
@@ -247,9 +248,5 @@ int main(void)
 	tcase_add_test(tests, a_miss_costs_no_more_among_many_filters);
 	tcase_add_test(tests, agrees_with_asking_every_filter);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

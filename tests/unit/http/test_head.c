@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/http/head.h"
+#include "tests/support/suite.h"
 
 static struct head head;
 
@@ -192,9 +193,5 @@ int main(void)
 	tcase_add_test(tests, gives_a_field_only_when_there_is_one);
 	tcase_add_test(tests, finds_tokens_over_all_fields_of_a_name);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

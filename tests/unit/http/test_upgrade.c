@@ -5,6 +5,7 @@
 
 #include "common/codec/json.h"
 #include "gateway/http/upgrade.h"
+#include "tests/support/suite.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
@@ -320,9 +321,5 @@ int main(void)
 	tcase_add_test(tests, a_head_that_cannot_be_read_has_its_status);
 	tcase_add_test(tests, writes_whole_responses);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

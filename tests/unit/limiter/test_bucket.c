@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/limiter/bucket.h"
+#include "tests/support/suite.h"
 
 static struct bucket bucket;
 
@@ -122,9 +123,5 @@ int main(void)
 	tcase_add_test(tests, says_how_long_to_wait_and_is_right);
 	tcase_add_test(tests, huge_bursts_do_not_wrap);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "gateway/limiter/connections.h"
+#include "tests/support/suite.h"
 
 static struct address_key key_of(const char *text)
 {
@@ -151,9 +152,5 @@ int main(void)
 	tcase_add_test(tests, three_hundred_of_one_network_fill_one_place);
 	tcase_add_test(tests, threads_leave_nothing_behind);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "common/thread/thread.h"
 #include "gateway/metrics/metrics.h"
+#include "tests/support/suite.h"
 
 #define THREADS 4
 #define COUNTS_EACH 20000
@@ -202,9 +203,5 @@ int main(void)
 	tcase_add_test(cases, shows_the_process);
 	tcase_add_test(cases, every_family_is_introduced_once_and_its_samples_follow);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "common/protocol/record.h"
 #include "gateway/feed/intake.h"
+#include "tests/support/suite.h"
 
 static struct record *make(uint64_t ts_ms)
 {
@@ -124,9 +125,5 @@ int main(void)
 	tcase_add_test(cases, a_batch_owns_its_records);
 	tcase_add_test(cases, takes_the_kind_from_before_the_first_colon);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

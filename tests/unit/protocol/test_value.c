@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/protocol/value.h"
+#include "tests/support/suite.h"
 
 START_TEST(finds_members_by_their_whole_key)
 {
@@ -115,9 +116,5 @@ int main(void)
 	tcase_add_test(cases, copies_all_or_nothing);
 	tcase_add_test(cases, names_kinds_as_json_does);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/redis/backoff.h"
+#include "tests/support/suite.h"
 
 START_TEST(doubles_up_to_its_bound)
 {
@@ -45,9 +46,5 @@ int main(void)
 	tcase_add_test(tests, draws_from_the_upper_half);
 	tcase_add_test(tests, bears_bounds_in_the_wrong_order);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/redis/url.h"
+#include "tests/support/suite.h"
 
 static struct url url;
 static char why[URL_WHY_BYTES];
@@ -185,9 +186,5 @@ int main(void)
 	tcase_add_test(tests, refuses_tls_that_the_library_lacks_or_takes_it);
 	tcase_add_test(tests, shows_where_a_place_is);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite);
 }

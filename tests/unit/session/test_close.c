@@ -4,6 +4,7 @@
 
 #include "common/codec/wsframe.h"
 #include "gateway/session/close.h"
+#include "tests/support/suite.h"
 
 START_TEST(every_cause_has_a_name_and_a_reason_that_fits_a_close_frame)
 {
@@ -34,9 +35,5 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	tcase_add_loop_test(tests, every_cause_has_a_name_and_a_reason_that_fits_a_close_frame, 0, CLOSE_CAUSES);
 	tcase_add_test(tests, codes_say_by_their_range_what_to_do);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

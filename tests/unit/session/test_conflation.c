@@ -3,6 +3,7 @@
 
 #include "gateway/feed/intake.h"
 #include "gateway/session/conflation.h"
+#include "tests/support/suite.h"
 
 static struct record *make(const char *channel, const char *payload)
 {
@@ -72,9 +73,5 @@ int main(void)
 	tcase_add_test(tests, keeps_the_newest_of_each_channel_and_agent);
 	tcase_add_test(tests, tells_channel_and_agent_apart_wherever_the_border_is);
 	tcase_add_test(tests, pushes_out_the_oldest_beyond_its_limit_but_keeps_one);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "gateway/session/cohort.h"
 #include "gateway/session/front.h"
+#include "tests/support/suite.h"
 
 static struct exchange *exchange;
 static struct peer a, b;
@@ -266,9 +267,5 @@ int main(void)
 	tcase_add_test(tests, drains_sessions_one_after_the_other_over_the_spread);
 	tcase_add_test(tests, closing_from_within_a_turn_leaves_the_rest_of_the_turn_whole);
 	tcase_add_test(tests, finds_the_front_of_a_subprotocol);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/session/heartbeat.h"
+#include "tests/support/suite.h"
 
 static struct heartbeats heartbeats;
 static struct heartbeat a, b;
@@ -61,9 +62,5 @@ int main(void)
 	tcase_add_test(tests, nothing_is_due_when_there_is_nobody);
 	tcase_add_test(tests, rests_half_an_interval_and_waits_half_for_the_answer);
 	tcase_add_test(tests, gives_the_one_that_is_due_first_whatever_it_waits_for);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/session/outbox.h"
+#include "tests/support/suite.h"
 
 /* The outbox only compares the pointer. */
 static char one_place, other_place;
@@ -96,9 +97,5 @@ int main(void)
 	tcase_add_test(tests, puts_a_heartbeat_ahead_of_what_waits);
 	tcase_add_test(tests, drops_the_oldest_of_one_subscription_only);
 	tcase_add_test(tests, shares_the_frame_and_lets_go_of_it);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 #include "fake_peer.h"
 
 #include "gateway/session/session_inside.h"
+#include "tests/support/suite.h"
 
 static struct exchange *exchange;
 static struct peer peer;
@@ -245,9 +246,5 @@ int main(void)
 	tcase_add_test(rate, closes_whoever_is_ten_times_over_the_rate);
 	tcase_add_test(rate, closes_whoever_is_over_the_rate_on_and_on);
 	tcase_add_test(rate, a_little_over_the_rate_now_and_then_is_forgiven);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "gateway/session/session_inside.h"
 #include "gateway/session/subscription.h"
+#include "tests/support/suite.h"
 
 static struct exchange *exchange;
 static struct peer peer, witness;
@@ -211,9 +212,5 @@ int main(void)
 	tcase_add_test(tests, a_client_that_never_reads_its_replies_is_closed);
 	tcase_add_test(tests, closing_a_lagging_subscription_leaves_nothing_behind);
 	tcase_add_test(tests, changing_the_policy_while_behind_loses_no_count);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "common/thread/mailbox.h"
 #include "common/thread/thread.h"
+#include "tests/support/suite.h"
 
 #define SENDERS 4
 #define MAILS_EACH 5000
@@ -115,9 +116,5 @@ int main(void)
 	tcase_add_test(cases, gives_oldest_first_and_wakes_once_for_many);
 	tcase_add_test(cases, keeps_the_order_of_each_of_several_senders_and_loses_nothing);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

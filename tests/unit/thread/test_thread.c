@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/thread/thread.h"
+#include "tests/support/suite.h"
 
 struct seen {
 	sem_t go;
@@ -64,9 +65,5 @@ int main(void)
 	tcase_add_test(cases, runs_with_signals_blocked_and_leaves_those_of_the_starter);
 	tcase_add_test(cases, shows_its_name_cut_to_what_the_kernel_takes);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
