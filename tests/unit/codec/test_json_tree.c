@@ -69,8 +69,7 @@ START_TEST(encodes_what_it_decoded)
 	    "[]",
 	    "{}",
 	    "[[],{},[[]]]",
-	    "{\"op\":\"subscribe\",\"id\":7,\"channels\":[\"trace:*\"],\"filter\":{\"where\":[{\"path\":\"/"
-	    "a\",\"value\":0.10}]}}",
+	    "{\"op\":\"subscribe\",\"id\":7,\"channels\":[\"trace:*\"],\"filter\":{\"where\":[{\"path\":\"/a\",\"value\":0.10}]}}",
 	    "{\"\":{\"\":{\"\":null}}}",
 	    "\"\xF0\x9F\x98\x80\"",
 	};
