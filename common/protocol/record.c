@@ -99,6 +99,8 @@ struct record_batch *record_batch_new(size_t capacity)
 	if (!batch)
 		return NULL;
 	refcount_init(&batch->refs);
+	batch->after = (struct record_id){0};
+	batch->is_recorded = false;
 	batch->count = 0;
 	batch->capacity = capacity;
 	return batch;

@@ -13,14 +13,10 @@
 #include "common/base/err.h"
 #include "common/base/refcount.h"
 #include "common/base/slice.h"
+#include "common/protocol/log.h"
 
 enum record_kind { RECORD_TRACE, RECORD_AGENT, RECORD_SWARM, RECORD_PERFORMANCE, RECORD_OTHER, RECORD_KINDS };
 enum record_format { RECORD_JSON, RECORD_TEXT, RECORD_BASE64 };
-
-/* A place in the log: a Redis stream id. Zero means none. */
-struct record_id {
-	uint64_t ms, seq;
-};
 
 struct record {
 	struct refcount refs;
@@ -54,6 +50,10 @@ const char *record_kind_name(enum record_kind kind);   /* "trace" ... "other" */
 /* What one read of the feed gave, in order; immutable and counted like its records. */
 struct record_batch {
 	struct refcount refs;
+	/* Either all records have an id, ascending, and follow this id in the log without a hole; or none has one (nobody
+	 * recorded them in time, or there is no log) and this is zero. */
+	struct record_id after;
+	bool is_recorded;
 	size_t count, capacity;
 	struct record *records[]; /* owned */
 };

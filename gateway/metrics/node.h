@@ -14,6 +14,9 @@ struct node {
 	uint64_t started_mono_ms;
 	_Atomic bool redis_up;           /* hub: the receiving path is proved by its heartbeat */
 	_Atomic bool draining;           /* main */
+	_Atomic bool is_recorder;        /* hub */
+	_Atomic bool is_recorded;        /* hub: events are delivered with ids */
+	_Atomic uint64_t log_last_ms, log_last_seq; /* hub: the last id delivered; may be torn against each other */
 	_Atomic uint64_t hub_turned_ms;  /* hub: monotonic time of its last turn */
 };
 

@@ -11,9 +11,19 @@
 
 #include "common/base/err.h"
 #include "common/protocol/record.h"
+#include "gateway/feed/feed.h"
 #include "gateway/filter/filter.h"
+#include "gateway/history/question.h"
 
 struct exchange;
+
+/* Where the exchange asks about the past; filled by the worker. */
+struct exchange_past {
+	/* Owns the question; its answer comes by exchange_answer() on a later turn, always, unless it was cancelled. NULL: there is
+	 * no history (history.enabled = no). */
+	void (*ask)(void *context, struct question *question);
+	void *context;
+};
 
 struct exchange_settings {
 	const char *node, *version; /* for welcome */
@@ -24,6 +34,11 @@ struct exchange_settings {
 	size_t slow_threshold_bytes;
 	size_t subscriptions_max, message_bytes_max;
 	uint64_t commands_per_second; /* of one session; 0: no limit */
+	uint64_t events_per_second;   /* to one session; 0: no limit */
+	struct exchange_past past;
+	uint64_t past_timeout_ns;     /* of one question */
+	size_t past_requests_max;     /* requests for the past under way, of one session */
+	size_t ring_records_max, ring_bytes_max;
 };
 
 enum exchange_notice { NOTICE_REDIS_DOWN, NOTICE_REDIS_UP };
@@ -32,6 +47,9 @@ struct exchange *exchange_new(const struct exchange_settings *settings) MUST_USE
 void exchange_free(struct exchange *exchange); /* all its sessions must be closed */
 
 void exchange_deliver(struct exchange *exchange, const struct record_batch *batch);
+/* What the feed says of itself, when it changes; comes before the batches that it is about. */
+void exchange_feed_state(struct exchange *exchange, const struct feed_state *state);
+void exchange_answer(struct exchange *exchange, struct answer *answer); /* owns it */
 void exchange_notice(struct exchange *exchange, enum exchange_notice notice); /* tells every session */
 /* Tells every session when to reconnect and closes them one by one over spread_ns from now (0: at once). */
 void exchange_drain(struct exchange *exchange, uint64_t spread_ns);

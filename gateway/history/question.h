@@ -1,0 +1,73 @@
+/* What a worker asks of Redis about the past, and what it is answered. Questions go to the historian's mailbox and
+ * answers come back through the worker's; both are heap memory that the receiver frees. An asker that is gone is no
+ * trouble: its ticket is unknown by then. */
+#ifndef GATEWAY_HISTORY_QUESTION_H
+#define GATEWAY_HISTORY_QUESTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/data/blob.h"
+#include "common/protocol/log.h"
+#include "common/thread/mailbox.h"
+#include "gateway/history/page.h"
+
+enum question_kind {
+	QUESTION_PAGE,     /* a page of the log or of a session */
+	QUESTION_PUBLISH,  /* store, publish and stamp one event, in one step */
+	QUESTION_SESSIONS, /* the sessions that have a stream */
+	QUESTION_CANCEL,   /* of the ticket: not to be asked any more, no answer is wanted */
+};
+
+struct question {
+	struct mail mail;
+	enum question_kind kind;
+	uint64_t ticket;
+	void *asker;           /* whose mailbox gets the answer; the historian gives it back only */
+	uint64_t deadline_ns;  /* monotonic: answered by then, if only with ERR_TIMEOUT */
+	struct page_query page; /* QUESTION_PAGE; texts point into bytes */
+	struct slice channel, payload, session; /* QUESTION_PUBLISH */
+	uint64_t cursor;       /* QUESTION_SESSIONS: 0 at first, then what the answer said */
+	size_t limit;          /* QUESTION_SESSIONS: about so many */
+	char bytes[];          /* what the slices point into */
+};
+
+/* Copies the texts into the question. NULL: no memory. The question's other fields are zero. */
+struct question *question_new_page(uint64_t ticket, const struct page_query *query) MUST_USE;
+struct question *question_new_publish(uint64_t ticket, struct slice channel, struct slice payload, struct slice session) MUST_USE;
+struct question *question_new_sessions(uint64_t ticket, uint64_t cursor, size_t limit) MUST_USE;
+struct question *question_new_cancel(uint64_t ticket) MUST_USE;
+void question_free(struct question *question); /* NULL is fine */
+
+struct session_summary {
+	struct slice session;
+	struct record_id first, last;
+	uint64_t length;
+};
+struct session_list {
+	uint64_t cursor; /* 0: that was all */
+	size_t count;
+	struct session_summary *sessions;
+	char bytes[];    /* the names, then the sessions; one allocation */
+};
+
+struct answer {
+	struct mail mail;
+	uint64_t ticket;
+	void *asker;
+	enum question_kind kind;
+	/* OK; ERR_TIMEOUT; ERR_CLOSED (Redis is away, ask again); ERR_LIMIT (too many questions wait); ERR_NOMEM;
+	 * ERR_IO: Redis refused, why says what in our words. */
+	enum err error;
+	char why[128];
+	struct page *page;             /* QUESTION_PAGE: a reference */
+	struct record_id id;           /* QUESTION_PUBLISH */
+	struct session_list *sessions; /* QUESTION_SESSIONS: owned */
+};
+
+struct answer *answer_new(const struct question *question, enum err error, const char *why) MUST_USE;
+void answer_free(struct answer *answer); /* with what it holds; NULL is fine */
+
+#endif

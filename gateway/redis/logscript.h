@@ -1,0 +1,67 @@
+/* The log in Redis, as commands on one link: the script (log.lua) by EVALSHA, loaded anew where the server has lost it, and reads
+ * of the streams. Every call gets exactly one answer by its callback, NULL or a failed one when the link ends first; none inside
+ * the call. Keys: <prefix>log, <prefix>session:<id>, <prefix>epoch, <prefix>recorder; channel <prefix>live. Owned by the link's loop.
+ *
+ * An entry of a stream has the fields c (channel), p (payload) and, in the log, b (the id before it). */
+#ifndef GATEWAY_REDIS_LOGSCRIPT_H
+#define GATEWAY_REDIS_LOGSCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+#include "common/data/hash.h"
+#include "common/protocol/log.h"
+
+struct link;
+struct logscript;
+
+struct logscript_settings {
+	const char *prefix;
+	uint64_t lease_ms;
+	uint64_t log_events_max, log_age_ms, session_events_max, session_idle_ms; /* 0: no bound */
+};
+
+struct logscript_event {
+	struct slice channel, payload, session;
+	struct hash128 hash;
+};
+
+/* settings are borrowed. */
+struct logscript *logscript_new(const struct logscript_settings *settings) MUST_USE; /* NULL: no memory */
+void logscript_free(struct logscript *script); /* calls back nobody: after its link was closed; NULL is fine */
+/* The link for the calls from now on; NULL: none, calls give ERR_CLOSED. */
+void logscript_use(struct logscript *script, struct link *link);
+
+enum logscript_result {
+	LOGSCRIPT_OK,
+	LOGSCRIPT_NOT_OURS,    /* the lease is another's, or nobody's */
+	LOGSCRIPT_OTHER_EPOCH, /* the log is another one than the caller thinks, or has no epoch */
+	LOGSCRIPT_REFUSED,     /* Redis said no: why has its text */
+	LOGSCRIPT_LOST,        /* the link ended: done or not, nobody knows */
+};
+
+typedef void logscript_done(void *context, uint64_t ticket, enum logscript_result result, const char *why);
+typedef void logscript_opened(void *context, uint64_t ticket, enum logscript_result result, const struct log_position *position, const char *why);
+typedef void logscript_stored(void *context, uint64_t ticket, enum logscript_result result, struct record_id id, const char *why);
+typedef void logscript_read_done(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries, size_t count,
+				 const char *why);
+
+enum err logscript_open(struct logscript *script, uint64_t ticket, struct log_position known, logscript_opened *done, void *context) MUST_USE;
+enum err logscript_claim(struct logscript *script, uint64_t ticket, struct slice token, bool by_force, logscript_done *done, void *context) MUST_USE;
+enum err logscript_renew(struct logscript *script, uint64_t ticket, struct slice token, logscript_done *done, void *context) MUST_USE; /* and trims the log */
+void logscript_release(struct logscript *script, struct slice token);
+enum err logscript_record(struct logscript *script, uint64_t ticket, struct slice token, uint64_t epoch, const struct logscript_event *events,
+			  size_t count, logscript_done *done, void *context) MUST_USE;
+/* Without a hash the stamp carries the whole event. */
+enum err logscript_publish(struct logscript *script, uint64_t ticket, const struct logscript_event *event, logscript_stored *done,
+			   void *context) MUST_USE;
+/* session: empty for the log. from exclusive, to inclusive; reverse: newest first. At most count entries. */
+enum err logscript_read(struct logscript *script, uint64_t ticket, struct slice session, struct record_id from, struct record_id to,
+			bool is_reverse, size_t count, logscript_read_done *done, void *context) MUST_USE;
+
+extern const char logscript_source[]; /* the text of the script, as `tracegate --print-script` shows it */
+
+#endif

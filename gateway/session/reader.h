@@ -1,0 +1,50 @@
+/* A reader is a cursor over the past: it gives, one by one and in order, the records behind its place that its filter wants. It
+ * takes them from the ring while that reaches back far enough, else page by page from the session's stream (a filter
+ * for one session) or from the log. It never reads ahead of who pulls: the next page is asked for when the former was used up. The one
+ * mechanism behind since, slow and rate-limited clients, history over WebSocket and HTTP. Owned by one exchange, same thread.
+ * Its place moves also over what the filter keeps out. */
+#ifndef GATEWAY_SESSION_READER_H
+#define GATEWAY_SESSION_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/protocol/log.h"
+#include "gateway/filter/filter.h"
+#include "gateway/history/page.h"
+
+struct exchange;
+struct reader;
+
+enum reader_step {
+	READER_RECORD, /* ret_record is the next, borrowed until the next call */
+	READER_MORE,   /* much was looked at and kept out: ask again on another turn */
+	READER_WAIT,   /* a page is on its way: on_ready comes */
+	READER_GAP,    /* between gap_after and gap_before the log has lost something; told once, then ask again */
+	READER_END,    /* the end of the range, or of the log as it is now (reader_end RECORD_ID_MAX: the exchange's head) */
+	READER_FAILED, /* reader_error() and reader_why() say why; asking again tries again */
+};
+
+typedef void reader_ready(struct reader *reader, void *context);
+
+struct reader_range {
+	struct record_id from; /* exclusive */
+	struct record_id to;   /* inclusive; reverse: from > to. RECORD_ID_MAX while ascending: until the head, wherever it is by then */
+	bool is_reverse;
+};
+
+/* filter: takes a reference. on_ready is never called inside a call of the reader. NULL: no memory. */
+struct reader *reader_open(struct exchange *exchange, struct filter *filter, struct reader_range range, reader_ready *on_ready,
+			   void *context) MUST_USE;
+void reader_close(struct reader *reader); /* cancels what it asked for; frees; NULL is fine */
+
+enum reader_step reader_next(struct reader *reader, const struct record **ret_record);
+struct record_id reader_place(const struct reader *reader); /* everything up to here is decided */
+struct record_id reader_gap_after(const struct reader *reader);
+struct record_id reader_gap_before(const struct reader *reader); /* the next id that there is; zero: not known */
+enum err reader_error(const struct reader *reader);
+const char *reader_why(const struct reader *reader);
+
+#endif
