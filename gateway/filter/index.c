@@ -3,12 +3,11 @@
 #include <stdlib.h>
 
 #define HASH_NONFATAL_OOM 1
-#define XXH_INLINE_ALL
 #include <uthash.h>
-#include <xxhash.h>
 
 #include "common/base/clock.h"
 #include "common/base/list.h"
+#include "common/data/hash.h"
 #include "gateway/filter/filter_parts.h"
 
 /* uthash lets 10 keys fall into one bucket before it grows; a key that nobody filed would be compared with several.
@@ -71,7 +70,7 @@ size_t index_count(const struct index *index)
 
 static unsigned hash_key(const struct index *index, struct slice key)
 {
-	return (unsigned)XXH3_64bits_withSeed(key.ptr, key.len, index->seed);
+	return (unsigned)hash64(key, index->seed);
 }
 
 static struct drawer *find_drawer(const struct index *index, enum table table, struct slice key, unsigned hash)

@@ -1,0 +1,135 @@
+#include "common/protocol/log.h"
+
+#include <string.h>
+
+#define EPOCH_DIGITS 8 /* of a cursor */
+
+const struct record_id RECORD_ID_MAX = {UINT64_MAX, UINT64_MAX};
+
+int record_id_compare(struct record_id a, struct record_id b)
+{
+	if (a.ms != b.ms)
+		return a.ms < b.ms ? -1 : 1;
+	return (a.seq > b.seq) - (a.seq < b.seq);
+}
+
+bool record_id_is_zero(struct record_id id)
+{
+	return id.ms == 0 && id.seq == 0;
+}
+
+struct record_id record_id_next(struct record_id id)
+{
+	if (id.seq < UINT64_MAX)
+		return (struct record_id){id.ms, id.seq + 1};
+	return id.ms < UINT64_MAX ? (struct record_id){id.ms + 1, 0} : id;
+}
+
+struct record_id record_id_previous(struct record_id id)
+{
+	if (id.seq > 0)
+		return (struct record_id){id.ms, id.seq - 1};
+	return id.ms > 0 ? (struct record_id){id.ms - 1, UINT64_MAX} : id;
+}
+
+static size_t write_number(char *out, uint64_t number)
+{
+	char reversed[20];
+	size_t count = 0;
+	do {
+		reversed[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	for (size_t i = 0; i < count; i++)
+		out[i] = reversed[count - 1 - i];
+	return count;
+}
+
+size_t record_id_write(char out[RECORD_ID_TEXT], struct record_id id)
+{
+	size_t len = write_number(out, id.ms);
+	out[len++] = '-';
+	len += write_number(out + len, id.seq);
+	out[len] = '\0';
+	return len;
+}
+
+static enum err parse_number(struct slice text, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+	if (text.len == 0 || (text.len > 1 && text.ptr[0] == '0'))
+		return ERR_INVALID;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned digit = (unsigned)(unsigned char)text.ptr[i] - '0';
+		if (digit > 9 || number > (UINT64_MAX - digit) / 10)
+			return ERR_INVALID;
+		number = number * 10 + digit;
+	}
+	*ret_number = number;
+	return OK;
+}
+
+enum err record_id_parse(struct slice text, struct record_id *ret_id)
+{
+	struct record_id id;
+	const char *dash = text.len ? memchr(text.ptr, '-', text.len) : NULL;
+	if (!dash)
+		return ERR_INVALID;
+	size_t ms_len = (size_t)(dash - text.ptr);
+	if (parse_number((struct slice){text.ptr, ms_len}, &id.ms) ||
+	    parse_number((struct slice){dash + 1, text.len - ms_len - 1}, &id.seq))
+		return ERR_INVALID;
+	*ret_id = id;
+	return OK;
+}
+
+uint32_t cursor_epoch(uint64_t log_epoch)
+{
+	return (uint32_t)(log_epoch >> 32);
+}
+
+size_t cursor_write(char out[CURSOR_TEXT], struct record_id id, uint64_t log_epoch)
+{
+	size_t len = record_id_write(out, id);
+	uint32_t epoch = cursor_epoch(log_epoch);
+	out[len++] = '.';
+	for (int shift = 4 * (EPOCH_DIGITS - 1); shift >= 0; shift -= 4)
+		out[len++] = "0123456789abcdef"[epoch >> shift & 15];
+	out[len] = '\0';
+	return len;
+}
+
+static enum err parse_epoch(struct slice text, uint32_t *ret_epoch)
+{
+	uint32_t epoch = 0;
+	if (text.len != EPOCH_DIGITS)
+		return ERR_INVALID;
+	for (size_t i = 0; i < text.len; i++) {
+		char digit = text.ptr[i];
+		if (digit >= '0' && digit <= '9')
+			epoch = epoch << 4 | (uint32_t)(digit - '0');
+		else if (digit >= 'a' && digit <= 'f')
+			epoch = epoch << 4 | (uint32_t)(digit - 'a' + 10);
+		else
+			return ERR_INVALID;
+	}
+	*ret_epoch = epoch;
+	return OK;
+}
+
+enum err cursor_parse(struct slice text, struct cursor *ret_cursor)
+{
+	struct cursor cursor = {.has_epoch = false};
+	struct slice id = text;
+	const char *dot = text.len ? memchr(text.ptr, '.', text.len) : NULL;
+	if (dot) {
+		id.len = (size_t)(dot - text.ptr);
+		cursor.has_epoch = true;
+		if (parse_epoch((struct slice){dot + 1, text.len - id.len - 1}, &cursor.epoch))
+			return ERR_INVALID;
+	}
+	if (record_id_parse(id, &cursor.id))
+		return ERR_INVALID;
+	*ret_cursor = cursor;
+	return OK;
+}
