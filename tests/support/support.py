@@ -43,6 +43,11 @@ def pause():
     select.select([], [], [], 0.02)
 
 
+def let_pass(seconds):
+    """Lets a stretch of time go by that is part of what is tested: how long something lasts, never a wait for something."""
+    select.select([], [], [], seconds)
+
+
 def wait_for(what, condition):
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
