@@ -28,7 +28,8 @@ struct record_id ring_end(const struct ring *ring);   /* the newest id; equals r
 bool ring_covers(const struct ring *ring, struct record_id after); /* everything behind after is here, or nothing is behind it */
 size_t ring_count(const struct ring *ring);
 
-/* A place in the ring is a number that grows and stays valid as records come and go. */
+/* A place in the ring is a number that grows and stays valid as records come and go. A reset leaves one out: nothing ever comes to the
+ * place that was the next before it. */
 uint64_t ring_find(const struct ring *ring, struct record_id after);               /* the place of the first record behind after; O(log n) */
 struct record *ring_at(const struct ring *ring, uint64_t place);                   /* borrowed; NULL: nothing there yet, or no more */
 
