@@ -23,6 +23,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import log_scenarios
+
 READY_SECONDS = 10
 PAGE_START, PAGE_END = "<!-- bench: table -->", "<!-- bench: end -->"
 SERVERS = {"each": "(a) each", "batch": "(b) batch", "gateway": "gateway"}
@@ -97,6 +99,8 @@ def private_bytes(pid):
 
 
 class Bench:
+    free_port, private_bytes = staticmethod(free_port), staticmethod(private_bytes)
+
     def __init__(self, options):
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
@@ -120,17 +124,19 @@ class Bench:
             raise Failed("the yardstick did not get ready")
         return server
 
-    def start_gateway(self, port):
+    def start_gateway(self, port, log_options=("--history.enabled", "no")):
         admin = free_port()
         server = Process([self.gateway, "--preset", "development", "--workers", 1, "--log.level", "warn",
                           "--listen", f"127.0.0.1:{port}", "--admin.listen", f"127.0.0.1:{admin}",
                           "--redis.url", f"redis://127.0.0.1:{self.redis_port}",
-                          "--limits.commands_per_second", 0, "--limits.subscriptions", 0, "--drain.time", "0s"],
+                          "--limits.commands_per_second", 0, "--limits.subscriptions", 0, "--drain.time", "0s", *log_options],
                          self.server_core)
         server.await_ready(lambda: is_http_ready(admin))
         return server
 
     def start(self, name, port):
+        if name == "log":
+            return self.start_gateway(port, log_scenarios.LOG_OPTIONS)
         return self.start_gateway(port) if name == "gateway" else self.start_yardstick(name, port)
 
     def load_command(self, mode, port, settings):
@@ -146,10 +152,10 @@ class Bench:
             with Process(command, self.load_core, stdout=subprocess.PIPE) as load:
                 output = load.child.stdout.read()
                 if load.child.wait() != 0 or not output:
-                    raise Failed(f"{SERVERS[server_name]}: the load generator failed")
+                    raise Failed(f"{SERVERS.get(server_name, server_name)}: the load generator failed")
         result = json.loads(output)
         if result["broken"] and server_name != "each":
-            raise Failed(f"{SERVERS[server_name]}: {result['broken']} broken frames or connections")
+            raise Failed(f"{SERVERS.get(server_name, server_name)}: {result['broken']} broken frames or connections")
         return result
 
     def measure_idle(self, settings):
@@ -283,6 +289,7 @@ SCENARIOS = {
     "idle": (idle, "10,000 idle connections: memory of each", "KiB", "< 3 KiB", below(3)),
     "idle_subscribed": (idle_subscribed, "10,000 idle connections, each subscribed: memory of each", "KiB", "< 3 KiB",
                         below(3)),
+    **log_scenarios.SCENARIOS,
 }
 
 
@@ -324,7 +331,7 @@ def run(bench, options):
         for name in names:
             try:
                 SCENARIOS[name][0](bench, rows[name], options.quick)
-            except Failed as error:
+            except (Failed, TimeoutError, subprocess.CalledProcessError) as error:
                 rows[name].trouble.append(str(error))
             print(f"run {number + 1} {name}: {' | '.join(rows[name].cells()[1:])}", file=sys.stderr)
     return list(rows.values())
