@@ -8,6 +8,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/writers.h"
 
 /* Requests over the rate that are answered by an error before the client is closed: ten seconds' worth, and they are
  * forgiven at half the rate. So a client at ten times the rate is closed within about a second, one at twice the rate
@@ -22,6 +23,12 @@ static void init_buckets(struct session *session, uint64_t now_ns)
 	uint64_t forgiven = rate / 2 ? rate / 2 : rate;
 	bucket_init(&session->commands, rate, rate, now_ns);
 	bucket_init(&session->excess, forgiven, rate * EXCESS_SECONDS, now_ns);
+	bucket_init(&session->events, session->exchange->settings.events_per_second, 0, now_ns);
+}
+
+static void on_paced(struct alarm *pace)
+{
+	writers_wake(LIST_ENTRY(pace, struct session, pace));
 }
 
 static struct value *limits(struct arena *arena, const struct exchange_settings *settings)
@@ -63,6 +70,9 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	session->cause = CLOSE_PEER;
 	list_init(&session->subscriptions);
 	list_init(&session->in_drain);
+	list_init(&session->writers);
+	list_init(&session->in_writing);
+	alarm_init(&session->pace, on_paced);
 	outbox_init(&session->outbox);
 	init_buckets(session, now_ns);
 	list_init(&session->heartbeat.link);
@@ -81,6 +91,7 @@ void session_closed(struct session *session)
 	session->state = SESSION_CLOSING;
 	LIST_FOREACH(&session->subscriptions, at, following)
 		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
+	writers_forget(session);
 	outbox_fini(&session->outbox);
 	heartbeat_stop(&session->heartbeat);
 	list_remove(&session->in_drain);
@@ -198,6 +209,7 @@ void session_writable(struct session *session)
 		send_parcel(session, parcel);
 	if (session->state == SESSION_OPEN && session->owes_gaps && session_is_clear(session))
 		resume_all(session);
+	writers_wake(session);
 }
 
 void session_pong(struct session *session)
@@ -254,7 +266,7 @@ void session_message(struct session *session, struct slice message)
 		return;
 	}
 	session->bad_messages = 0;
-	request_answer(session, request);
+	request_answer(session, message, request);
 }
 
 struct subscription *session_find(const struct session *session, struct slice key)

@@ -38,6 +38,10 @@ struct session {
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
 	struct heartbeat heartbeat;
 	uint64_t drain_ns; /* monotonic: when it is closed */
+	struct list writers;    /* struct writer: those that want to write, in turn */
+	struct list in_writing; /* on the exchange's list while it has such and may go on */
+	struct alarm pace;      /* wakes them when events is full enough again */
+	struct bucket events;   /* events to this client; limits.events_per_second */
 };
 
 bool session_is_clear(const struct session *session); /* nothing waits, neither here nor in the port */
@@ -54,8 +58,8 @@ struct slice session_frame(struct exchange *exchange, const struct front *front,
 
 struct subscription *session_find(const struct session *session, struct slice key); /* NULL: none */
 
-/* request.c: one request of a client. */
-void request_answer(struct session *session, const struct value *request);
+/* request.c: one request of a client; message is what it was decoded from. */
+void request_answer(struct session *session, struct slice message, const struct value *request);
 void request_refuse(struct session *session, const struct value *id, const char *code, const char *message, uint64_t retry_after_ms);
 
 #endif

@@ -1,0 +1,33 @@
+/* What the files of the ops share: the request on its way, and how it is answered. Each op's function answers its request or
+ * refuses it, at once or later; one without an id is not answered. Nobody outside this room includes it. */
+#ifndef GATEWAY_SESSION_REQUEST_INSIDE_H
+#define GATEWAY_SESSION_REQUEST_INSIDE_H
+
+#include <stdbool.h>
+
+#include "common/protocol/value.h"
+#include "gateway/filter/filter.h"
+
+struct session;
+
+/* Lives during the call. */
+struct request {
+	struct session *session;
+	struct arena *arena;
+	struct slice message; /* as the client sent it */
+	const struct value *body, *id;
+};
+
+void request_subscribe(const struct request *request);
+void request_unsubscribe(const struct request *request);
+
+void request_succeed(const struct request *request, struct value *ok);
+void request_fail(const struct request *request, const char *code, const char *message); /* for good; time does not heal it */
+void request_mistyped(const struct request *request, const char *field, const char *wanted); /* "a string" */
+
+/* Reading fields. False: the request is refused. */
+bool request_optional_string(const struct request *request, const char *field, const struct value **ret_value); /* NULL: not there */
+bool request_required_string(const struct request *request, const char *field, struct slice *ret_text);
+bool request_filter(const struct request *request, struct filter **ret_filter); /* channels and filter; gives a reference */
+
+#endif
