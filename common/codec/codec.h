@@ -23,6 +23,12 @@ struct codec {
 	void (*events_add)(struct buf *elements, const struct record *record, bool first);
 	void (*events_head)(struct buf *head, struct slice sub, struct slice cursor, size_t count);
 	void (*events_tail)(struct buf *elements);
+	/* The head of a chunk of events in answer to the request of that id; elements and tail are those of a batch. */
+	void (*chunk_head)(struct buf *head, const struct value *id, uint64_t seq, size_t count);
+
+	/* The JSON text of a member of a message that decode took as a map; where messages are JSON the very bytes that were sent.
+	 * Lives as long as the message and the arena. False: there is no such member, or no memory. */
+	bool (*member)(struct arena *arena, struct slice message, const char *name, struct slice *ret_json);
 };
 
 extern const struct codec codec_json;

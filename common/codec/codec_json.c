@@ -36,6 +36,26 @@ static void events_tail(struct buf *elements)
 	buf_append_text(elements, "]}");
 }
 
+static void chunk_head(struct buf *head, const struct value *id, uint64_t seq, size_t count)
+{
+	(void)count;
+	buf_append_text(head, "{\"op\":\"chunk\",\"id\":");
+	json_encode(head, id);
+	buf_append_text(head, ",\"seq\":");
+	buf_append_u64(head, seq);
+	buf_append_text(head, ",\"events\":[");
+}
+
+static bool member(struct arena *arena, struct slice message, const char *name, struct slice *ret_json)
+{
+	char pointer[64];
+	enum json_kind kind;
+	(void)arena; /* nothing is made anew */
+	int len = snprintf(pointer, sizeof pointer, "/%s", name);
+	return len > 0 && (size_t)len < sizeof pointer &&
+	       json_find(message, (struct slice){pointer, (size_t)len}, ret_json, &kind);
+}
+
 const struct codec codec_json = {
     .name = "json",
     .decode = decode,
@@ -43,4 +63,6 @@ const struct codec codec_json = {
     .events_add = events_add,
     .events_head = events_head,
     .events_tail = events_tail,
+    .chunk_head = chunk_head,
+    .member = member,
 };

@@ -39,6 +39,36 @@ START_TEST(leaves_an_empty_cursor_out)
 }
 END_TEST
 
+START_TEST(begins_a_chunk_with_the_id_of_its_request)
+{
+	struct value number = {.kind = VALUE_NUMBER, .text = SLICE_LITERAL("1e3")};
+	struct value string = {.kind = VALUE_STRING, .text = SLICE_LITERAL("a\"b")};
+	struct buf out;
+	buf_init(&out);
+	codec_json.chunk_head(&out, &number, 0, 1);
+	codec_json.events_tail(&out);
+	codec_json.chunk_head(&out, &string, UINT64_MAX, 1);
+	codec_json.events_tail(&out);
+	buf_append_char(&out, '\0');
+	ck_assert_str_eq(out.bytes, "{\"op\":\"chunk\",\"id\":1e3,\"seq\":0,\"events\":[]}"
+				    "{\"op\":\"chunk\",\"id\":\"a\\\"b\",\"seq\":18446744073709551615,\"events\":[]}");
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(gives_a_member_as_it_was_sent)
+{
+	static const char message[] = " {\"x\":[{\"data\":1}] , \"da\\u0074a\" :\t{\"b\": 1.00,\"a\":12345678901234567890123} }";
+	struct arena arena;
+	struct slice json;
+	arena_init(&arena, 4096);
+	ck_assert(codec_json.member(&arena, slice_of(message), "data", &json));
+	ck_assert(slice_is(json, "{\"b\": 1.00,\"a\":12345678901234567890123}"));
+	ck_assert(!codec_json.member(&arena, slice_of(message), "b", &json));
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(says_why_a_message_cannot_be_read)
 {
 	struct arena arena;
@@ -59,6 +89,8 @@ int main(void)
 	TCase *cases = tcase_create("codec_json");
 	tcase_add_test(cases, writes_a_batch_of_events);
 	tcase_add_test(cases, leaves_an_empty_cursor_out);
+	tcase_add_test(cases, begins_a_chunk_with_the_id_of_its_request);
+	tcase_add_test(cases, gives_a_member_as_it_was_sent);
 	tcase_add_test(cases, says_why_a_message_cannot_be_read);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);
