@@ -48,6 +48,8 @@ struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter); /* NULL is fine */
 
 bool filter_match(const struct filter *filter, const struct record *record);
+/* True: it wants records of this one session only; the slice lives as long as the filter. */
+bool filter_single_session(const struct filter *filter, struct slice *ret_session);
 struct slice filter_canonical(const struct filter *filter); /* lives as long as the filter */
 
 #endif

@@ -22,6 +22,14 @@ struct slice filter_canonical(const struct filter *filter)
 	return filter->canonical;
 }
 
+bool filter_single_session(const struct filter *filter, struct slice *ret_session)
+{
+	if (filter->sessions.count != 1)
+		return false;
+	*ret_session = filter->sessions.items[0];
+	return true;
+}
+
 bool text_list_has(const struct text_list *list, struct slice text)
 {
 	size_t low = 0, high = list->count;

@@ -6,6 +6,7 @@
 #include "common/data/blob.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/writers.h"
 
 /* A request's tree takes up to about 50 times its text ("[0,0,0]"). */
 #define ARENA_TIMES_MESSAGE 64
@@ -25,7 +26,10 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	list_init(&exchange->sessions);
 	list_init(&exchange->dirty);
 	list_init(&exchange->draining);
+	list_init(&exchange->writing);
+	alarms_init(&exchange->alarms);
 	table_init(&exchange->cohorts);
+	table_init(&exchange->askers);
 	heartbeats_init(&exchange->heartbeats, settings->heartbeat_ns);
 	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
 	buf_init(&exchange->message);
@@ -42,6 +46,7 @@ void exchange_free(struct exchange *exchange)
 		buf_fini(&exchange->spare[i]);
 	index_free(exchange->index);
 	table_fini(&exchange->cohorts);
+	table_fini(&exchange->askers);
 	arena_fini(&exchange->arena);
 	buf_fini(&exchange->message);
 	buf_fini(&exchange->head);
@@ -169,7 +174,8 @@ static void run_timers(struct exchange *exchange, uint64_t now_ns)
 
 static uint64_t next_ns(const struct exchange *exchange)
 {
-	uint64_t next = heartbeats_next_ns(&exchange->heartbeats);
+	uint64_t next = heartbeats_next_ns(&exchange->heartbeats), alarm_ns = alarms_next_ns(&exchange->alarms);
+	next = alarm_ns < next ? alarm_ns : next;
 	LIST_FOREACH(&exchange->dirty, at, following) {
 		uint64_t due_ns = cohort_due_ns(LIST_ENTRY(at, struct cohort, dirty));
 		next = due_ns < next ? due_ns : next;
@@ -186,8 +192,10 @@ uint64_t exchange_end_turn(struct exchange *exchange)
 	uint64_t now_ns = clock_mono_ns();
 	flush_due(exchange, now_ns);
 	run_timers(exchange, now_ns);
+	alarms_run(&exchange->alarms, now_ns);
+	bool has_more = writers_run(exchange);
 	arena_reset(&exchange->arena);
-	return next_ns(exchange);
+	return has_more ? now_ns : next_ns(exchange);
 }
 
 size_t exchange_session_count(const struct exchange *exchange)

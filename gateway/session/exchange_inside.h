@@ -8,6 +8,7 @@
 #include "common/data/buf.h"
 #include "common/data/table.h"
 #include "gateway/filter/index.h"
+#include "gateway/session/alarms.h"
 #include "gateway/session/exchange.h"
 #include "gateway/session/heartbeat.h"
 
@@ -29,6 +30,10 @@ struct exchange {
 	struct buf spare[EXCHANGE_SPARE_BUFFERS]; /* emptied batch buffers, for the next cohort that has events */
 	size_t spare_count;
 	struct random random; /* jitter */
+	struct table askers;  /* struct asker by ticket */
+	uint64_t last_ticket;
+	struct list writing;  /* sessions with writers, in_writing; those whose port is not clear come back by session_writable() */
+	struct alarms alarms;
 };
 
 #endif
