@@ -29,16 +29,26 @@ void request_refuse(struct session *session, const struct value *id, const char 
 	session_send(session, value_put(reply_to(arena, id), "error", error));
 }
 
-void request_fail(const struct request *request, const char *code, const char *message)
+void request_fail_for_now(const struct request *request, const char *code, const char *message, uint64_t retry_after_ms)
 {
 	metric_add(METRIC_COMMAND_ERRORS, 1);
-	request_refuse(request->session, request->id, code, message, 0);
+	request_refuse(request->session, request->id, code, message, retry_after_ms);
+}
+
+void request_fail(const struct request *request, const char *code, const char *message)
+{
+	request_fail_for_now(request, code, message, 0);
+}
+
+void request_reply(struct session *session, const struct value *id, struct value *ok)
+{
+	if (id)
+		session_send(session, value_put(reply_to(&session->exchange->arena, id), "ok", ok));
 }
 
 void request_succeed(const struct request *request, struct value *ok)
 {
-	if (request->id)
-		session_send(request->session, value_put(reply_to(request->arena, request->id), "ok", ok));
+	request_reply(request->session, request->id, ok);
 }
 
 void request_mistyped(const struct request *request, const char *field, const char *wanted)

@@ -4,6 +4,7 @@
 #define GATEWAY_SESSION_REQUEST_INSIDE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/protocol/value.h"
 #include "gateway/filter/filter.h"
@@ -22,7 +23,9 @@ void request_subscribe(const struct request *request);
 void request_unsubscribe(const struct request *request);
 
 void request_succeed(const struct request *request, struct value *ok);
+void request_reply(struct session *session, const struct value *id, struct value *ok); /* without an id: does nothing */
 void request_fail(const struct request *request, const char *code, const char *message); /* for good; time does not heal it */
+void request_fail_for_now(const struct request *request, const char *code, const char *message, uint64_t retry_after_ms);
 void request_mistyped(const struct request *request, const char *field, const char *wanted); /* "a string" */
 
 /* Reading fields. False: the request is refused. */

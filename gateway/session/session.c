@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
@@ -69,6 +70,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	session->id = atomic_fetch_add(&ids, 1);
 	session->cause = CLOSE_PEER;
 	list_init(&session->subscriptions);
+	list_init(&session->errands);
 	list_init(&session->in_drain);
 	list_init(&session->writers);
 	list_init(&session->in_writing);
@@ -89,6 +91,7 @@ void session_closed(struct session *session)
 {
 	struct exchange *exchange = session->exchange;
 	session->state = SESSION_CLOSING;
+	errands_cancel(session);
 	LIST_FOREACH(&session->subscriptions, at, following)
 		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
 	writers_forget(session);
@@ -107,6 +110,7 @@ void session_close(struct session *session, enum close_cause cause)
 		return;
 	session->state = SESSION_CLOSING;
 	session->cause = cause;
+	errands_cancel(session);
 	heartbeat_stop(&session->heartbeat);
 	list_remove(&session->in_drain);
 	session->port->ops->close(session->port, close_code(cause), close_reason(cause));

@@ -33,6 +33,8 @@ struct session {
 	unsigned bad_messages;
 	size_t subscription_count;
 	struct list subscriptions;
+	size_t errand_count;
+	struct list errands; /* struct errand, in_session */
 	struct outbox outbox;
 	struct bucket commands; /* requests that are answered */
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
