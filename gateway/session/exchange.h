@@ -16,6 +16,7 @@
 #include "gateway/history/question.h"
 
 struct exchange;
+struct intake_fields;
 
 /* Where the exchange asks about the past; filled by the worker. */
 struct exchange_past {
@@ -35,6 +36,7 @@ struct exchange_settings {
 	size_t subscriptions_max, message_bytes_max;
 	uint64_t commands_per_second; /* of one session; 0: no limit */
 	uint64_t events_per_second;   /* to one session; 0: no limit */
+	const struct intake_fields *fields; /* of the payloads that clients publish; NULL: intake_fields_default */
 	struct exchange_past past;
 	uint64_t past_timeout_ns;     /* of one question */
 	size_t past_requests_max;     /* requests for the past under way, of one session */
