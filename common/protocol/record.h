@@ -23,6 +23,7 @@ struct record {
 	enum record_kind kind;
 	enum record_format format;
 	bool is_object;          /* the payload is a JSON object */
+	bool is_repeat;          /* was delivered before, without its id: whoever is live has it, whoever catches up has not */
 	struct record_id id;
 	uint64_t ts_ms;          /* wall clock: of the id, else of the receipt */
 	uint64_t received_ns;    /* monotonic */
