@@ -25,6 +25,7 @@ struct archive_settings {
 	size_t waiting_max;         /* questions in line; beyond it they are answered with ERR_LIMIT */
 	size_t kept_bytes_max;      /* pages kept for those who ask next */
 	uint64_t kept_ns;           /* how long */
+	uint64_t session_idle_ms;   /* after so long without an entry a session's stream goes; 0: never */
 };
 
 /* What Redis says of a stream: XINFO STREAM, or that it has none (exists false). */
@@ -47,7 +48,9 @@ struct archive *archive_new(const struct archive_settings *settings, const struc
 void archive_free(struct archive *archive); /* NULL is fine; answers nobody */
 
 void archive_ask(struct archive *archive, struct question *question); /* owns it from now on */
-void archive_link(struct archive *archive, bool is_up); /* down: what waits is answered with ERR_CLOSED */
+void archive_link(struct archive *archive, bool is_up); /* it begins down; down: what waits is answered with ERR_CLOSED */
+/* Where the log stands, as the feed heard; to be told before the workers are. Another epoch: nothing that was kept counts. */
+void archive_position(struct archive *archive, const struct log_position *position);
 uint64_t archive_tick(struct archive *archive, uint64_t now_ns); /* deadlines; gives the next, UINT64_MAX: none */
 
 /* why: NULL, or what Redis refused. */

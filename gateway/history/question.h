@@ -50,8 +50,10 @@ struct session_list {
 	uint64_t cursor; /* 0: that was all */
 	size_t count;
 	struct session_summary *sessions;
-	char bytes[];    /* the names, then the sessions; one allocation */
+	char bytes[];    /* the sessions, then their names; one allocation */
 };
+struct session_list *session_list_new(uint64_t cursor, const struct session_summary *sessions, size_t count) MUST_USE; /* copies; NULL: no memory */
+void session_list_free(struct session_list *list); /* NULL is fine */
 
 struct answer {
 	struct mail mail;
