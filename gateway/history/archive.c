@@ -203,6 +203,9 @@ void archive_ask(struct archive *archive, struct question *question)
 		return;
 	}
 	metric_add(METRIC_QUESTIONS, 1);
+	/* Who lags behind a change of the log does not turn it back. */
+	if (question->known.epoch && (question->known.epoch == archive->log.epoch || !archive->log.epoch))
+		archive_position(archive, &question->known);
 	enum err error = ask(archive, question);
 	if (error) {
 		refuse(archive, question, error, NULL);

@@ -27,6 +27,7 @@ struct question {
 	uint64_t ticket;
 	void *asker;           /* whose mailbox gets the answer; the historian gives it back only */
 	uint64_t deadline_ns;  /* monotonic: answered by then, if only with ERR_TIMEOUT */
+	struct log_position known; /* where the log stands, as far as the asker knows; epoch 0: it does not */
 	struct page_query page; /* QUESTION_PAGE; texts point into bytes */
 	struct slice channel, payload, session; /* QUESTION_PUBLISH */
 	uint64_t cursor;       /* QUESTION_SESSIONS: 0 at first, then what the answer said */

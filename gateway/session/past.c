@@ -36,6 +36,7 @@ enum err asker_ask(struct asker *asker, struct question *question)
 		goto fail_ticket;
 	question->ticket = asker->ticket;
 	question->deadline_ns = clock_mono_ns() + exchange->settings.past_timeout_ns;
+	question->known = exchange->feed.log;
 	past->ask(past->context, question);
 	return OK;
 

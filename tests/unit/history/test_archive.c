@@ -437,6 +437,22 @@ START_TEST(another_epoch_is_another_log)
 }
 END_TEST
 
+START_TEST(an_asker_that_knows_more_of_the_log_tells_it_and_one_that_is_late_does_not)
+{
+	fake_redis_start(300);
+	const struct page_query query = {.from = fake_id(290), .to = RECORD_ID_MAX};
+	struct question *question = prepare(question_new_page(++tickets, &query), 0);
+	question->known = (struct log_position){.epoch = 1, .last = fake_id(310)};
+	archive_ask(fake.archive, question);
+	assert_id(page_of(tickets)->log.last, 310);
+	question = prepare(question_new_page(++tickets, &query), 0);
+	question->known = (struct log_position){.epoch = 7, .last = fake_id(999)};
+	archive_ask(fake.archive, question);
+	ck_assert_uint_eq(page_of(tickets)->log.epoch, 1);
+	fake_redis_stop();
+}
+END_TEST
+
 START_TEST(what_redis_refuses_is_said_to_all_who_asked)
 {
 	fake_redis_start(300);
@@ -535,6 +551,7 @@ int main(void)
 	tcase_add_test(tests, a_deadline_is_kept_whether_in_line_or_under_way);
 	tcase_add_test(tests, a_lost_link_answers_all_and_the_next_one_serves);
 	tcase_add_test(tests, another_epoch_is_another_log);
+	tcase_add_test(tests, an_asker_that_knows_more_of_the_log_tells_it_and_one_that_is_late_does_not);
 	tcase_add_test(tests, what_redis_refuses_is_said_to_all_who_asked);
 	tcase_add_test(tests, too_many_in_line_are_refused_and_askers_take_turns);
 	tcase_add_test(tests, publishes_go_through_in_order_past_reads_that_wait);
