@@ -145,6 +145,9 @@ static bool begin_batch(struct cohort *cohort, const struct record *record)
 		return false;
 	cohort->oldest_ns = record->received_ns;
 	list_append(&exchange->dirty, &cohort->dirty);
+	uint64_t due_ns = cohort_due_ns(cohort);
+	if (due_ns < exchange->flush_ns)
+		exchange->flush_ns = due_ns;
 	return true;
 }
 

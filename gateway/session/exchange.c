@@ -4,7 +4,10 @@
 
 #include "common/base/clock.h"
 #include "common/data/blob.h"
+#include "gateway/feed/ring.h"
+#include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/position.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
 
@@ -19,14 +22,20 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 		return NULL;
 	exchange->settings = *settings;
 	exchange->index = index_new();
-	if (!exchange->index) {
+	exchange->ring = ring_new(settings->ring_records_max, settings->ring_bytes_max);
+	if (!exchange->index || !exchange->ring) {
+		ring_free(exchange->ring);
+		index_free(exchange->index);
 		free(exchange);
 		return NULL;
 	}
 	list_init(&exchange->sessions);
 	list_init(&exchange->dirty);
+	exchange->flush_ns = UINT64_MAX;
 	list_init(&exchange->draining);
 	list_init(&exchange->writing);
+	list_init(&exchange->catchups);
+	list_init(&exchange->ahead);
 	alarms_init(&exchange->alarms);
 	table_init(&exchange->cohorts);
 	table_init(&exchange->askers);
@@ -34,6 +43,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
 	buf_init(&exchange->message);
 	buf_init(&exchange->head);
+	buf_init(&exchange->piece);
 	random_init(&exchange->random);
 	return exchange;
 }
@@ -50,6 +60,9 @@ void exchange_free(struct exchange *exchange)
 	arena_fini(&exchange->arena);
 	buf_fini(&exchange->message);
 	buf_fini(&exchange->head);
+	buf_fini(&exchange->piece);
+	metric_gauge_add(METRIC_RING_EVENTS, -(int64_t)exchange->ring_count);
+	ring_free(exchange->ring);
 	free(exchange);
 }
 
@@ -61,8 +74,18 @@ static void on_hit(void *owner, const struct record *record, void *context)
 
 void exchange_deliver(struct exchange *exchange, const struct record_batch *batch)
 {
-	for (size_t i = 0; i < batch->count; i++)
-		index_match(exchange->index, batch->records[i], on_hit, NULL);
+	if (batch->is_recorded)
+		position_take(exchange, batch);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct record *record = batch->records[i];
+		if (!position_is_new(exchange, record))
+			continue;
+		if (!record->is_repeat)
+			index_match(exchange->index, record, on_hit, NULL);
+		if (batch->is_recorded)
+			exchange->log_head = record->id;
+	}
+	catchups_head_moved(exchange);
 }
 
 static struct value *notice(struct exchange *exchange, const char *code)
@@ -74,6 +97,7 @@ static struct value *notice(struct exchange *exchange, const char *code)
 
 void exchange_notice(struct exchange *exchange, enum exchange_notice what)
 {
+	exchange->is_redis_down = what == NOTICE_REDIS_DOWN;
 	static const char *const codes[] = {[NOTICE_REDIS_DOWN] = "redisDown", [NOTICE_REDIS_UP] = "redisUp"};
 	LIST_FOREACH(&exchange->sessions, at, following)
 		session_send(LIST_ENTRY(at, struct session, in_exchange), notice(exchange, codes[what]));
@@ -103,13 +127,21 @@ void exchange_drain(struct exchange *exchange, uint64_t spread_ns)
 	arena_reset(&exchange->arena);
 }
 
+/* Most turns have nothing to write: they do not look at the cohorts that rest. */
 static void flush_due(struct exchange *exchange, uint64_t now_ns)
 {
+	if (exchange->flush_ns > now_ns)
+		return;
+	uint64_t next = UINT64_MAX;
 	LIST_FOREACH(&exchange->dirty, at, following) {
 		struct cohort *cohort = LIST_ENTRY(at, struct cohort, dirty);
-		if (cohort_due_ns(cohort) <= now_ns)
+		uint64_t due_ns = cohort_due_ns(cohort);
+		if (due_ns <= now_ns)
 			cohort_flush(cohort);
+		else if (due_ns < next)
+			next = due_ns;
 	}
+	exchange->flush_ns = next;
 }
 
 /* Sends the ping ahead of all that waits. */
@@ -176,10 +208,8 @@ static uint64_t next_ns(const struct exchange *exchange)
 {
 	uint64_t next = heartbeats_next_ns(&exchange->heartbeats), alarm_ns = alarms_next_ns(&exchange->alarms);
 	next = alarm_ns < next ? alarm_ns : next;
-	LIST_FOREACH(&exchange->dirty, at, following) {
-		uint64_t due_ns = cohort_due_ns(LIST_ENTRY(at, struct cohort, dirty));
-		next = due_ns < next ? due_ns : next;
-	}
+	if (!list_is_empty(&exchange->dirty) && exchange->flush_ns < next)
+		next = exchange->flush_ns;
 	if (!list_is_empty(&exchange->draining)) {
 		uint64_t drain_ns = LIST_ENTRY(exchange->draining.next, struct session, in_drain)->drain_ns;
 		next = drain_ns < next ? drain_ns : next;

@@ -21,6 +21,7 @@ struct exchange {
 	struct table cohorts; /* by cohort_key */
 	struct index *index;
 	struct list dirty;    /* cohorts with pending events, oldest first */
+	uint64_t flush_ns;    /* none of these is due before */
 	struct heartbeats heartbeats;
 	struct list draining; /* sessions by drain_ns */
 	bool is_draining;
