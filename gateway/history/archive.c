@@ -114,7 +114,7 @@ static void read_other(struct archive *archive, struct inquiry *inquiry)
 
 static bool serve_from_shelf(struct archive *archive, struct inquiry *inquiry)
 {
-	struct page *page = shelf_find(&archive->shelf, &inquiry->question->page, clock_mono_ns());
+	struct page *page = shelf_find(&archive->shelf, &inquiry->question->page, clock_mono_ns(), &inquiry->is_second);
 	if (!page)
 		return false;
 	metric_add(METRIC_PAGES_SHARED, 1);

@@ -28,7 +28,8 @@ struct inquiry {
 	 * from then on, so that those who are far behind cannot hold up those who are not. */
 	unsigned misses;
 	uint64_t reach_ms;
-	bool is_late; /* it joined one that was sent before it asked and did not see what came since: not again */
+	bool is_second; /* the piece was read for another a moment ago: its page is worth keeping now */
+	bool is_late;   /* it joined one that was sent before it asked and did not see what came since: not again */
 };
 
 /* One thing asked of Redis, for all who joined. */

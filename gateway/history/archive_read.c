@@ -220,9 +220,11 @@ static void miss(struct archive *archive, struct inquiry *inquiry, const struct 
 		archive_answer(archive, inquiry, ERR_NOMEM, NULL, NULL);
 }
 
-static void hand_out(struct archive *archive, struct reading *reading, const struct scope *scope)
+/* Gives whether more than one wants the page. */
+static bool hand_out(struct archive *archive, struct reading *reading, const struct scope *scope)
 {
 	uint64_t served = 0;
+	bool is_shared = false;
 	LIST_FOREACH(&reading->inquiries, at, following)
 	{
 		struct inquiry *inquiry = LIST_ENTRY(at, struct inquiry, item.link);
@@ -230,10 +232,12 @@ static void hand_out(struct archive *archive, struct reading *reading, const str
 			miss(archive, inquiry, reading->page);
 			continue;
 		}
+		is_shared |= inquiry->is_second || served > 0;
 		served++;
 		archive_answer(archive, inquiry, OK, NULL, reading->page);
 	}
 	metric_add(METRIC_PAGES_SHARED, served > 1 ? served - 1 : 0);
+	return is_shared;
 }
 
 static void finish(struct archive *archive, struct reading *reading, bool is_trimmed)
@@ -254,9 +258,9 @@ static void finish(struct archive *archive, struct reading *reading, bool is_tri
 			archive_position(archive, &page->log);
 	}
 	struct scope scope = scope_of(reading);
-	hand_out(archive, reading, &scope);
+	bool is_shared = hand_out(archive, reading, &scope);
 	if (page->log.epoch == archive->log.epoch && (scope.is_reverse || !scope.is_exhausted || scope.is_settled))
-		shelf_put(&archive->shelf, reading->query.session, &scope, page, clock_mono_ns());
+		shelf_put(&archive->shelf, reading->query.session, &scope, is_shared ? page : NULL, clock_mono_ns());
 	archive_end(archive, reading);
 }
 

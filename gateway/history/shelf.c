@@ -4,9 +4,11 @@
 
 #include "gateway/history/page_make.h"
 
+#define PAGES_MAX 512 /* they are searched one by one */
+
 struct kept {
 	struct list link;
-	struct page *page; /* a reference */
+	struct page *page; /* a reference; NULL: remembered only */
 	struct scope scope;
 	size_t bytes;
 	uint64_t until_ns;
@@ -17,6 +19,7 @@ struct kept {
 void shelf_init(struct shelf *shelf, size_t bytes_max, uint64_t kept_ns)
 {
 	list_init(&shelf->pages);
+	shelf->count = 0;
 	shelf->bytes = 0;
 	shelf->bytes_max = bytes_max;
 	shelf->kept_ns = kept_ns;
@@ -31,6 +34,7 @@ static void drop_oldest(struct shelf *shelf)
 {
 	struct kept *kept = kept_of(shelf->pages.next);
 	shelf->bytes -= kept->bytes;
+	shelf->count--;
 	list_remove(&kept->link);
 	page_unref(kept->page);
 	free(kept);
@@ -44,34 +48,38 @@ void shelf_clear(struct shelf *shelf)
 
 void shelf_put(struct shelf *shelf, struct slice session, const struct scope *scope, struct page *page, uint64_t now_ns)
 {
-	size_t bytes = sizeof(struct kept) + session.len + page_bytes(page);
+	size_t bytes = sizeof(struct kept) + session.len + (page ? page_bytes(page) : 0);
 	if (bytes > shelf->bytes_max)
 		return;
 	struct kept *kept = malloc(sizeof *kept + session.len);
 	if (!kept)
 		return;
-	kept->page = page_ref(page);
+	kept->page = page ? page_ref(page) : NULL;
 	kept->scope = *scope;
 	kept->bytes = bytes;
 	kept->until_ns = now_ns + shelf->kept_ns;
 	kept->session_len = session.len;
 	if (session.len)
 		memcpy(kept->session, session.ptr, session.len);
-	while (shelf->bytes + bytes > shelf->bytes_max)
+	while (shelf->bytes + bytes > shelf->bytes_max || shelf->count == PAGES_MAX)
 		drop_oldest(shelf);
 	list_append(&shelf->pages, &kept->link);
 	shelf->bytes += bytes;
+	shelf->count++;
 }
 
-struct page *shelf_find(const struct shelf *shelf, const struct page_query *query, uint64_t now_ns)
+struct page *shelf_find(const struct shelf *shelf, const struct page_query *query, uint64_t now_ns, bool *ret_was_read)
 {
 	for (struct list *at = shelf->pages.prev; at != &shelf->pages; at = at->prev) {
 		const struct kept *kept = kept_of(at);
 		if (kept->until_ns <= now_ns)
 			break;
-		if (kept->scope.is_reverse == query->is_reverse &&
-		    slice_equal((struct slice){kept->session, kept->session_len}, query->session) &&
-		    scope_serves(&kept->scope, query, false))
+		if (kept->scope.is_reverse != query->is_reverse ||
+		    !slice_equal((struct slice){kept->session, kept->session_len}, query->session) ||
+		    !scope_serves(&kept->scope, query, false))
+			continue;
+		*ret_was_read = true;
+		if (kept->page)
 			return kept->page;
 	}
 	return NULL;

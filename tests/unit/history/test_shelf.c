@@ -7,6 +7,7 @@
 #include "tests/support/suite.h"
 
 static struct shelf shelf;
+static bool was_read;
 
 /* A page of one entry that reaches from one id to another. */
 static void put(const char *session, uint64_t from, uint64_t reached, uint64_t now_ns)
@@ -24,7 +25,7 @@ static void put(const char *session, uint64_t from, uint64_t reached, uint64_t n
 static struct page *find(const char *session, uint64_t from, uint64_t now_ns)
 {
 	const struct page_query query = {.session = slice_of(session), .from = {from, 0}, .to = RECORD_ID_MAX};
-	return shelf_find(&shelf, &query, now_ns);
+	return shelf_find(&shelf, &query, now_ns, &was_read);
 }
 
 START_TEST(finds_what_serves_the_query)
@@ -37,7 +38,7 @@ START_TEST(finds_what_serves_the_query)
 	ck_assert_ptr_null(find("", 35, 0)); /* another stream */
 	ck_assert_ptr_nonnull(find("s", 35, 0));
 	const struct page_query reverse = {.is_reverse = true, .from = {15, 0}};
-	ck_assert_ptr_null(shelf_find(&shelf, &reverse, 0));
+	ck_assert_ptr_null(shelf_find(&shelf, &reverse, 0, &was_read));
 	shelf_clear(&shelf);
 	ck_assert_ptr_null(find("", 15, 0));
 	ck_assert_uint_eq(shelf.bytes, 0);
@@ -79,6 +80,35 @@ START_TEST(the_oldest_make_room)
 }
 END_TEST
 
+START_TEST(remembers_what_was_read_without_its_page)
+{
+	const struct scope scope = {.from = {10, 0}, .to = RECORD_ID_MAX, .reached = {20, 0}, .solid = {10, 0}};
+	shelf_init(&shelf, 1 << 20, 1000);
+	shelf_put(&shelf, SLICE_NONE, &scope, NULL, 0);
+	was_read = false;
+	ck_assert_ptr_null(find("", 25, 0));
+	ck_assert(!was_read);
+	ck_assert_ptr_null(find("", 15, 0));
+	ck_assert(was_read);
+	put("", 10, 20, 0);
+	ck_assert_ptr_nonnull(find("", 15, 0));
+	shelf_clear(&shelf);
+}
+END_TEST
+
+START_TEST(holds_a_bounded_number)
+{
+	shelf_init(&shelf, 1 << 20, 1000);
+	for (uint64_t i = 0; i < 2000; i++)
+		put("", 10 * i, 10 * i + 1, 0);
+	ck_assert_uint_le(shelf.count, 512);
+	ck_assert_ptr_nonnull(find("", 19990, 0));
+	ck_assert_ptr_null(find("", 0, 0));
+	shelf_clear(&shelf);
+	ck_assert_uint_eq(shelf.count, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("shelf");
@@ -86,6 +116,8 @@ int main(void)
 	tcase_add_test(tests, finds_what_serves_the_query);
 	tcase_add_test(tests, forgets_what_is_old);
 	tcase_add_test(tests, the_oldest_make_room);
+	tcase_add_test(tests, remembers_what_was_read_without_its_page);
+	tcase_add_test(tests, holds_a_bounded_number);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }
