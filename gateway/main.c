@@ -5,6 +5,7 @@
 #include "gateway/app/app.h"
 #include "gateway/config/config.h"
 #include "gateway/metrics/node.h"
+#include "gateway/redis/logscript.h"
 
 #define EXIT_CONFIG 2
 
@@ -30,6 +31,9 @@ static int act(enum config_action action, const struct config *config, struct bu
 		break;
 	case CONFIG_CHECK:
 		buf_append_text(text, "The configuration is valid.\n");
+		break;
+	case CONFIG_PRINT_SCRIPT:
+		buf_append_text(text, logscript_source);
 		break;
 	case CONFIG_RUN:
 		return app_run(config);

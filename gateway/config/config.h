@@ -2,7 +2,7 @@
  * the file, the environment, the flags. Built once at start by config_load, read-only afterwards, shared by all threads.
  * Every option has one dotted name (redis.url), a file form ([redis] url = ...), an environment form
  * (TRACEGATE_REDIS_URL) and a flag (--redis.url VALUE or --redis.url=VALUE). Also understood: preset (as an option),
- * --config FILE (TRACEGATE_CONFIG), --help, --version, --print-config, --check-config. */
+ * --config FILE (TRACEGATE_CONFIG), --help, --version, --print-config, --check-config, --print-script. */
 #ifndef GATEWAY_CONFIG_CONFIG_H
 #define GATEWAY_CONFIG_CONFIG_H
 
@@ -38,7 +38,7 @@ struct config {
 };
 
 /* What config_load found on the command line besides options. */
-enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CONFIG_CHECK };
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CONFIG_CHECK, CONFIG_PRINT_SCRIPT };
 
 /* environment: as environ. On failure ret_error gets one line for every mistake, each naming the option, the value (not of
  * a secret), what is allowed and where it came from: "--workers: \"x\" is not a number from 0 to 256 (command line)",

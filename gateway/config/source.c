@@ -19,7 +19,10 @@ static const struct {
 	const char *name;
 	enum config_action action;
 } actions[] = {
-    {"help", CONFIG_HELP}, {"version", CONFIG_VERSION}, {"print-config", CONFIG_PRINT}, {"check-config", CONFIG_CHECK}};
+    {"help", CONFIG_HELP},          {"version", CONFIG_VERSION},
+    {"print-config", CONFIG_PRINT}, {"check-config", CONFIG_CHECK},
+    {"print-script", CONFIG_PRINT_SCRIPT},
+};
 
 static bool find_action(struct slice name, enum config_action *ret_action)
 {

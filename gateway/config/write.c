@@ -97,6 +97,7 @@ void config_write_help(struct buf *out)
 	         "  --config FILE     an INI file with options (TRACEGATE_CONFIG)\n"
 	         "  --check-config    say whether the configuration is valid, and end\n"
 	         "  --print-config    print it as a file, and end\n"
+	         "  --print-script    print the script by which publishers store events in Redis themselves, and end\n"
 	         "  --help, -h        print this, and end\n"
 	         "  --version         print the version, and end\n");
 	for (int id = 0; id < OPTIONS; id++) {

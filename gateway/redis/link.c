@@ -45,6 +45,7 @@ struct link {
 	struct link_stream stream;
 	char *input;
 	size_t input_bytes;
+	bool wants_room; /* a stream, or a link whose answers fill the small input */
 	uint64_t read_ns;
 	struct buf requests; /* of struct request, oldest at `answered` */
 	size_t answered;     /* bytes of requests that are done */
@@ -178,6 +179,7 @@ static bool read_plain(struct link *link)
 		return false;
 	}
 	link->read_ns = clock_mono_ns();
+	link->wants_room |= (size_t)len == link->input_bytes;
 	return feed(link, link->input, (size_t)len);
 }
 
@@ -209,7 +211,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	struct link *link = argument;
 	enter(link);
-	if (link->state == LINK_STREAM && link->input_bytes < STREAM_READ_BYTES)
+	if (link->wants_room && link->input_bytes < STREAM_READ_BYTES)
 		enlarge_input(link);
 	bool is_alive = link->settings.url->kind == URL_TLS ? read_tls(link) : read_plain(link);
 	if (is_alive && link->state == LINK_STREAM && link->stream.on_read_end)
@@ -376,26 +378,50 @@ enum err link_open(struct event_base *base, const struct link_settings *settings
 
 void link_close(struct link *link)
 {
+	int done;
 	if (!link)
 		return;
 	enter(link);
+	if (link->state == LINK_UP)
+		(void)redisBufferWrite(link->context, &done);
 	end(link, NULL);
 	leave(link);
+}
+
+static enum err push_request(struct link *link, link_reply_fn *on_reply, void *context)
+{
+	const struct request request = {on_reply, context};
+	if (link->state != LINK_UP)
+		return ERR_STATE;
+	char *room = buf_extend(&link->requests, sizeof request);
+	if (!room)
+		return ERR_NOMEM;
+	memcpy(room, &request, sizeof request);
+	return OK;
+}
+
+enum err link_send_formatted(struct link *link, struct slice command, link_reply_fn *on_reply, void *context)
+{
+	enum err error = push_request(link, on_reply, context);
+	if (error)
+		return error;
+	if (redisAppendFormattedCommand(link->context, command.ptr, command.len) != REDIS_OK) {
+		link->requests.len -= sizeof(struct request);
+		return ERR_NOMEM;
+	}
+	event_add(link->writable, NULL);
+	return OK;
 }
 
 enum err link_send(struct link *link, size_t count, const char **words, const size_t *lens, link_reply_fn *on_reply,
                    void *context)
 {
-	if (link->state != LINK_UP)
-		return ERR_STATE;
-	const struct request request = {on_reply, context};
-	char *room = buf_extend(&link->requests, sizeof request);
-	if (!room)
-		return ERR_NOMEM;
-	memcpy(room, &request, sizeof request);
-	enum err error = append(link, count, words, lens);
+	enum err error = push_request(link, on_reply, context);
 	if (error)
-		link->requests.len -= sizeof request;
+		return error;
+	error = append(link, count, words, lens);
+	if (error)
+		link->requests.len -= sizeof(struct request);
 	return error;
 }
 
@@ -410,6 +436,7 @@ enum err link_stream(struct link *link, const struct link_stream *stream)
 	link->context->reader = reader;
 	link->stream = *stream;
 	link->state = LINK_STREAM;
+	link->wants_room = true;
 	return OK;
 }
 

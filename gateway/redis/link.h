@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/base/slice.h"
 #include "gateway/redis/url.h"
 
 struct event_base;
@@ -44,13 +45,16 @@ typedef void link_reply_fn(void *context, const struct redisReply *reply);
 /* ERR_NOMEM. */
 enum err link_open(struct event_base *base, const struct link_settings *settings, struct link_owner owner,
 		   struct link **ret_link) MUST_USE;
-/* Detaches the owner, answers what is pending with NULL and closes the socket, at any time, also from the link's own
+/* Detaches the owner, writes what is queued as far as the socket takes it at once, answers what is pending with NULL and closes the socket, at any time, also from the link's own
  * callbacks. The pointer is invalid from then on. NULL is fine. */
 void link_close(struct link *link);
 
 /* Requests are written at the end of the loop's turn, all in one. ERR_NOMEM, ERR_STATE (not up, or the link is a stream). */
 enum err link_send(struct link *link, size_t count, const char **words, const size_t *lens, link_reply_fn *on_reply,
 		   void *context) MUST_USE;
+
+/* The same for a command that is already in RESP. */
+enum err link_send_formatted(struct link *link, struct slice command, link_reply_fn *on_reply, void *context) MUST_USE;
 
 /* Turns the link into a stream (pub/sub): from now on everything that Redis sends is parsed through functions (their
  * privdata is context), and on_read_end is called after each read of the socket. No request may be pending.

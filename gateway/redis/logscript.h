@@ -2,7 +2,12 @@
  * of the streams. Every call gets exactly one answer by its callback, NULL or a failed one when the link ends first; none inside
  * the call. Keys: <prefix>log, <prefix>session:<id>, <prefix>epoch, <prefix>recorder; channel <prefix>live. Owned by the link's loop.
  *
- * An entry of a stream has the fields c (channel), p (payload) and, in the log, b (the id before it). */
+ * An entry of a stream has the fields c (channel), p (payload) and, in the log, b (the id before it). One that others wrote
+ * and that has none of them is read with a channel and a payload of none (NULL).
+ *
+ * Calls of the script reach Redis in the order of the calls here, also when some were in flight as the server lost the script:
+ * those are sent again, in order, and later calls wait behind them. (Only where another client loads the script between two
+ * calls of the same flight may the later one come first; each is still done once, and the log's order is what counts.) */
 #ifndef GATEWAY_REDIS_LOGSCRIPT_H
 #define GATEWAY_REDIS_LOGSCRIPT_H
 
@@ -14,6 +19,7 @@
 #include "common/base/slice.h"
 #include "common/data/hash.h"
 #include "common/protocol/log.h"
+#include "gateway/history/archive.h"
 
 struct link;
 struct logscript;
@@ -32,7 +38,7 @@ struct logscript_event {
 /* settings are borrowed. */
 struct logscript *logscript_new(const struct logscript_settings *settings) MUST_USE; /* NULL: no memory */
 void logscript_free(struct logscript *script); /* calls back nobody: after its link was closed; NULL is fine */
-/* The link for the calls from now on; NULL: none, calls give ERR_CLOSED. */
+/* The link for the calls from now on; NULL: none, calls give ERR_CLOSED. The link before it is closed before another is used. */
 void logscript_use(struct logscript *script, struct link *link);
 
 enum logscript_result {
@@ -49,18 +55,30 @@ typedef void logscript_stored(void *context, uint64_t ticket, enum logscript_res
 typedef void logscript_read_done(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries, size_t count,
 				 const char *why);
 
+typedef void logscript_inspected(void *context, uint64_t ticket, enum logscript_result result, const struct stream_facts *stream,
+				 const struct log_position *log, const char *why);
+/* sessions: borrowed for the call. cursor 0: that was all. */
+typedef void logscript_listed(void *context, uint64_t ticket, enum logscript_result result, uint64_t cursor,
+			      const struct session_summary *sessions, size_t count, const char *why);
+
 enum err logscript_open(struct logscript *script, uint64_t ticket, struct log_position known, logscript_opened *done, void *context) MUST_USE;
 enum err logscript_claim(struct logscript *script, uint64_t ticket, struct slice token, bool by_force, logscript_done *done, void *context) MUST_USE;
 enum err logscript_renew(struct logscript *script, uint64_t ticket, struct slice token, logscript_done *done, void *context) MUST_USE; /* and trims the log */
 void logscript_release(struct logscript *script, struct slice token);
 enum err logscript_record(struct logscript *script, uint64_t ticket, struct slice token, uint64_t epoch, const struct logscript_event *events,
 			  size_t count, logscript_done *done, void *context) MUST_USE;
-/* Without a hash the stamp carries the whole event. */
+/* Without a hash (all zero) the stamp carries the whole event. An empty session: it has no stream. */
 enum err logscript_publish(struct logscript *script, uint64_t ticket, const struct logscript_event *event, logscript_stored *done,
 			   void *context) MUST_USE;
 /* session: empty for the log. from exclusive, to inclusive; reverse: newest first. At most count entries. */
 enum err logscript_read(struct logscript *script, uint64_t ticket, struct slice session, struct record_id from, struct record_id to,
 			bool is_reverse, size_t count, logscript_read_done *done, void *context) MUST_USE;
+
+/* The facts of a session's stream, or of the log where session is empty, and where the log stands. */
+enum err logscript_inspect(struct logscript *script, uint64_t ticket, struct slice session, logscript_inspected *done, void *context) MUST_USE;
+/* Sessions that have a stream, from cursor on (0: the first), about limit of them, in no order: fewer where the keys of Redis
+ * are so many that the search is better gone on with by another call. One may come twice when keys come and go meanwhile. */
+enum err logscript_list(struct logscript *script, uint64_t ticket, uint64_t cursor, size_t limit, logscript_listed *done, void *context) MUST_USE;
 
 extern const char logscript_source[]; /* the text of the script, as `tracegate --print-script` shows it */
 

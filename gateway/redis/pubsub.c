@@ -32,11 +32,22 @@ struct message {
 	struct buf scratch;
 };
 
+/* One message of a publisher that waits for the live message behind it. */
+struct held {
+	bool is_awaited; /* "H" came: the next message is to be held */
+	bool is_there;
+	struct slice pattern; /* of the settings */
+	size_t channel_len;
+	struct buf bytes; /* channel, payload */
+};
+
 struct pubsub {
 	const struct pubsub_settings *settings;
 	struct pubsub_owner owner;
 	struct message message;
-	size_t answered, denied; /* of the subscriptions: the heartbeat channel's first, then the patterns' */
+	struct held held;
+	size_t channel_count;    /* the heartbeat's, and the live one */
+	size_t answered, denied; /* of the subscriptions: the channels' first, then the patterns' */
 	struct pattern patterns[];
 };
 
@@ -51,13 +62,20 @@ static struct slice message_part(const struct message *message, size_t index)
 
 static struct slice subscription_name(const struct pubsub *pubsub, size_t index)
 {
-	return index == 0 ? pubsub->settings->heartbeat_channel : pubsub->patterns[index - 1].text;
+	if (index >= pubsub->channel_count)
+		return pubsub->patterns[index - pubsub->channel_count].text;
+	return index == 0 ? pubsub->settings->heartbeat_channel : pubsub->settings->live_channel;
+}
+
+static size_t subscription_count(const struct pubsub *pubsub)
+{
+	return pubsub->channel_count + pubsub->settings->pattern_count;
 }
 
 static void count_answer(struct pubsub *pubsub)
 {
 	char why[128];
-	size_t count = pubsub->settings->pattern_count + 1;
+	size_t count = subscription_count(pubsub);
 	if (++pubsub->answered < count)
 		return;
 	if (pubsub->denied == 0) {
@@ -72,7 +90,7 @@ static void handle_error(struct pubsub *pubsub, const char *text, size_t len)
 {
 	char why[256];
 	snprintf(why, sizeof why, "%.*s", len < sizeof why ? (int)len : (int)sizeof why - 1, text);
-	if (pubsub->answered > pubsub->settings->pattern_count) {
+	if (pubsub->answered == subscription_count(pubsub)) {
 		pubsub->owner.on_refused(pubsub->owner.context, why);
 		return;
 	}
@@ -101,17 +119,77 @@ static bool is_repeated(const struct pubsub *pubsub, struct slice pattern, struc
 	return false;
 }
 
+static bool is_live(const struct pubsub *pubsub, struct slice channel)
+{
+	return pubsub->settings->live_channel.len > 0 && slice_equal(channel, pubsub->settings->live_channel);
+}
+
+/* Passes up what is held, if anything is. */
+static void let_go(struct pubsub *pubsub)
+{
+	struct held *held = &pubsub->held;
+	held->is_awaited = false;
+	if (!held->is_there)
+		return;
+	held->is_there = false;
+	struct slice channel = {held->bytes.bytes, held->channel_len};
+	struct slice payload = {held->bytes.bytes + held->channel_len, held->bytes.len - held->channel_len};
+	pubsub->owner.on_message(pubsub->owner.context, held->pattern, channel, payload);
+}
+
+/* False: there is no memory for it, so it is passed up at once. */
+static bool hold(struct pubsub *pubsub, struct slice pattern, struct slice channel, struct slice payload)
+{
+	struct held *held = &pubsub->held;
+	held->is_awaited = false;
+	buf_shrink(&held->bytes, SCRATCH_KEEP_BYTES);
+	buf_append_slice(&held->bytes, channel);
+	buf_append_slice(&held->bytes, payload);
+	if (buf_has_failed(&held->bytes))
+		return false;
+	for (size_t i = 0; i < pubsub->settings->pattern_count; i++) {
+		if (slice_equal(pubsub->patterns[i].text, pattern))
+			held->pattern = pubsub->patterns[i].text;
+	}
+	held->channel_len = channel.len;
+	held->is_there = true;
+	return true;
+}
+
 static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 {
 	struct slice pattern = message_part(&pubsub->message, 1);
 	struct slice channel = message_part(&pubsub->message, 2);
-	if (begins_with(channel, pubsub->settings->heartbeat_prefix) || is_repeated(pubsub, pattern, channel))
+	if (begins_with(channel, pubsub->settings->heartbeat_prefix) || is_live(pubsub, channel) ||
+	    is_repeated(pubsub, pattern, channel))
 		return;
 	if (payload.len > pubsub->settings->payload_bytes_max) {
 		metric_add(METRIC_DROPPED_OVERSIZE, 1);
 		return;
 	}
+	if (pubsub->held.is_awaited && hold(pubsub, pattern, channel, payload))
+		return;
+	let_go(pubsub);
 	pubsub->owner.on_message(pubsub->owner.context, pattern, channel, payload);
+}
+
+static void handle_live(struct pubsub *pubsub, struct slice payload)
+{
+	let_go(pubsub);
+	if (slice_is(payload, "H\n"))
+		pubsub->held.is_awaited = true;
+	else
+		pubsub->owner.on_live(pubsub->owner.context, payload);
+}
+
+static void handle_channel_message(struct pubsub *pubsub, struct slice payload)
+{
+	if (is_live(pubsub, message_part(&pubsub->message, 1))) {
+		handle_live(pubsub, payload);
+	} else {
+		let_go(pubsub); /* nothing is held for longer than a heartbeat */
+		pubsub->owner.on_heartbeat(pubsub->owner.context, payload);
+	}
 }
 
 /* The array is complete with its last element. */
@@ -124,7 +202,7 @@ static void handle_message(struct pubsub *pubsub, struct slice last)
 	if (message->elements == 4 && slice_equal(kind, SLICE_LITERAL("pmessage")))
 		handle_pattern_message(pubsub, last);
 	else if (message->elements == 3 && slice_equal(kind, SLICE_LITERAL("message")))
-		pubsub->owner.on_heartbeat(pubsub->owner.context, last);
+		handle_channel_message(pubsub, last);
 	else if (message->elements == 3 &&
 	         (slice_equal(kind, SLICE_LITERAL("subscribe")) || slice_equal(kind, SLICE_LITERAL("psubscribe"))))
 		count_answer(pubsub);
@@ -236,9 +314,9 @@ static void set_patterns(struct pubsub *pubsub)
 
 static enum err send_subscriptions(struct pubsub *pubsub, struct link *link)
 {
-	for (size_t i = 0; i <= pubsub->settings->pattern_count; i++) {
+	for (size_t i = 0; i < subscription_count(pubsub); i++) {
 		struct slice name = subscription_name(pubsub, i);
-		const char *words[] = {i == 0 ? "SUBSCRIBE" : "PSUBSCRIBE", name.ptr};
+		const char *words[] = {i < pubsub->channel_count ? "SUBSCRIBE" : "PSUBSCRIBE", name.ptr};
 		const size_t lens[] = {strlen(words[0]), name.len};
 		enum err error = link_stream_send(link, 2, words, lens);
 		if (error)
@@ -252,6 +330,7 @@ void pubsub_free(struct pubsub *pubsub)
 	if (!pubsub)
 		return;
 	buf_fini(&pubsub->message.scratch);
+	buf_fini(&pubsub->held.bytes);
 	free(pubsub);
 }
 
@@ -263,7 +342,9 @@ enum err pubsub_start(struct link *link, const struct pubsub_settings *settings,
 		return ERR_NOMEM;
 	pubsub->settings = settings;
 	pubsub->owner = owner;
+	pubsub->channel_count = settings->live_channel.len > 0 ? 2 : 1;
 	buf_init(&pubsub->message.scratch);
+	buf_init(&pubsub->held.bytes);
 	set_patterns(pubsub);
 	const struct link_stream stream = {.functions = &functions, .on_read_end = on_read_end, .context = pubsub};
 	enum err error = link_stream(link, &stream);

@@ -21,7 +21,8 @@
 #define SENTINEL_EVERY 10     /* heartbeats between two questions to the sentinels */
 #define REPEAT_LOG_NS (10 * NS_PER_S)
 
-enum upstream_state { WAITING, LOCATING, OPENING, SUBSCRIBING, PROVING, UP };
+/* LINKED: logged in, and the owner has not said yet that it is time to subscribe. ENDING: the owner is being told. */
+enum upstream_state { WAITING, LOCATING, OPENING, LINKED, SUBSCRIBING, PROVING, UP, ENDING };
 
 struct upstream {
 	struct event_base *base;
@@ -29,12 +30,13 @@ struct upstream {
 	struct upstream_owner owner;
 	enum upstream_state state;
 	struct event *attempt; /* timer: the next attempt */
-	struct event *tick;    /* timer: heartbeats, from SUBSCRIBING on */
+	struct event *tick;    /* timer: heartbeats, from LINKED on */
 	struct backoff backoff;
 	struct random random; /* jitter, and a heartbeat channel of its own */
 	unsigned attempts; /* since it was up last */
 	struct sentinel *sentinel;
 	size_t sentinel_first;
+	bool has_feed; /* anything to subscribe to */
 	struct link *commands, *feed;
 	bool is_command_up, is_feed_up;
 	struct pubsub *pubsub;
@@ -52,6 +54,12 @@ struct upstream {
 	char logged_why[256];
 	uint64_t logged_ns;
 };
+
+/* The link whose reads prove the path. */
+static const struct link *proved_link(const struct upstream *upstream)
+{
+	return upstream->has_feed ? upstream->feed : upstream->commands;
+}
 
 static void arm(struct event *timer, uint64_t ns)
 {
@@ -81,38 +89,54 @@ static void log_failure(struct upstream *upstream, const char *why)
 	if (upstream->place.host || upstream->place.path)
 		place_text(&upstream->place, server, sizeof server);
 	if (upstream->state == UP) {
-		log_warn("redis", "connection lost, not ready", log_text("cause", why), log_text("server", server));
+		log_warn("redis", upstream->has_feed ? "connection lost, not ready" : "connection for commands lost",
+		         log_text("cause", why), log_text("server", server));
 	} else if (strcmp(upstream->logged_why, why) == 0 && now_ns - upstream->logged_ns < REPEAT_LOG_NS) {
 		return;
 	} else {
-		log_warn("redis", "cannot connect, not ready", log_text("cause", why), log_text("server", server),
-		         log_int("attempt", upstream->attempts));
+		log_warn("redis", upstream->has_feed ? "cannot connect, not ready" : "cannot connect for commands",
+		         log_text("cause", why), log_text("server", server), log_int("attempt", upstream->attempts));
 	}
 	snprintf(upstream->logged_why, sizeof upstream->logged_why, "%s", why);
 	upstream->logged_ns = now_ns;
 }
 
+/* Whether the owner was given something that is taken away from it now. */
+static bool is_owner_told(const struct upstream *upstream, enum upstream_state state)
+{
+	return state == UP || (upstream->owner.on_linked && state >= LINKED);
+}
+
+static void count_loss(const struct upstream *upstream, enum upstream_state state)
+{
+	if (!upstream->has_feed)
+		return;
+	if (state >= PROVING)
+		metric_add(METRIC_REDIS_DISCONNECTS, 1);
+	if (state == UP)
+		metric_gauge_set(METRIC_REDIS_UP, 0);
+}
+
 /* The one way out of every state: whatever the cause, all begins anew after a while. */
 static void fail(struct upstream *upstream, const char *why)
 {
-	if (upstream->state == WAITING)
+	if (upstream->state == WAITING || upstream->state == ENDING)
 		return;
 	enum upstream_state state = upstream->state;
 	char cause[256];
 	snprintf(cause, sizeof cause, "%s", why); /* it may belong to a link that is closed below */
 	log_failure(upstream, cause);
+	upstream->state = ENDING;
+	count_loss(upstream, state);
+	if (upstream->has_feed)
+		upstream->owner.on_read_end(upstream->owner.context);
+	if (is_owner_told(upstream, state))
+		upstream->owner.on_state(upstream->owner.context, false);
 	upstream->state = WAITING;
 	close_all(upstream);
-	upstream->owner.on_read_end(upstream->owner.context);
-	if (state >= PROVING)
-		metric_add(METRIC_REDIS_DISCONNECTS, 1);
-	if (state == UP) {
-		metric_gauge_set(METRIC_REDIS_UP, 0);
-		/* A link that breaks again and again as soon as it is up must not come back at full speed. */
-		if (clock_mono_ns() - upstream->up_ns > upstream->settings.backoff_max_ns)
-			backoff_reset(&upstream->backoff);
-		upstream->owner.on_state(upstream->owner.context, false);
-	}
+	/* A link that breaks again and again as soon as it is up must not come back at full speed. */
+	if (state == UP && clock_mono_ns() - upstream->up_ns > upstream->settings.backoff_max_ns)
+		backoff_reset(&upstream->backoff);
 	arm(upstream->attempt, backoff_next_ns(&upstream->backoff, random_next(&upstream->random)));
 }
 
@@ -120,25 +144,30 @@ static void note_up(struct upstream *upstream)
 {
 	upstream->state = UP;
 	upstream->up_ns = clock_mono_ns();
-	log_info("redis", "connected, receiving", log_text("server", link_address(upstream->feed)),
-	         log_int("attempt", upstream->attempts));
+	log_info("redis", upstream->has_feed ? "connected, receiving" : "connected for commands",
+	         log_text("server", link_address(proved_link(upstream))), log_int("attempt", upstream->attempts));
 	upstream->attempts = 0;
 	upstream->logged_why[0] = '\0';
-	metric_gauge_set(METRIC_REDIS_UP, 1);
+	if (upstream->has_feed)
+		metric_gauge_set(METRIC_REDIS_UP, 1);
 	upstream->owner.on_state(upstream->owner.context, true);
 }
 
-static void on_heartbeat(void *context, struct slice payload)
+static void note_proof(struct upstream *upstream)
 {
-	struct upstream *upstream = context;
-	if (!slice_is(payload, upstream->generation_text))
-		return;
 	upstream->proved_ns = clock_mono_ns();
 	if (upstream->state == PROVING)
 		note_up(upstream);
 }
 
-static void on_published(void *context, const struct redisReply *reply)
+static void on_heartbeat(void *context, struct slice payload)
+{
+	struct upstream *upstream = context;
+	if (slice_is(payload, upstream->generation_text))
+		note_proof(upstream);
+}
+
+static void on_beat_answered(void *context, const struct redisReply *reply)
 {
 	struct upstream *upstream = context;
 	if (!reply)
@@ -146,8 +175,11 @@ static void on_published(void *context, const struct redisReply *reply)
 	upstream->asked_ns = 0;
 	if (reply->type == REDIS_REPLY_ERROR) {
 		char why[256];
-		snprintf(why, sizeof why, "PUBLISH of the heartbeat: %.200s", reply->str);
+		snprintf(why, sizeof why, "%s: %.200s", upstream->has_feed ? "PUBLISH of the heartbeat" : "PING",
+		         reply->str);
 		fail(upstream, why);
+	} else if (!upstream->has_feed) {
+		note_proof(upstream);
 	}
 }
 
@@ -160,10 +192,13 @@ static void on_role(void *context, const struct redisReply *reply)
 	fail(upstream, "the server is not the primary any more");
 }
 
-static void publish_heartbeat(struct upstream *upstream)
+static void send_heartbeat(struct upstream *upstream)
 {
 	const char *words[] = {"PUBLISH", upstream->channel, upstream->generation_text};
-	enum err error = link_send(upstream->commands, 3, words, NULL, on_published, upstream);
+	const char *ping[] = {"PING"};
+	enum err error =
+	    upstream->has_feed ? link_send(upstream->commands, 3, words, NULL, on_beat_answered, upstream)
+	                       : link_send(upstream->commands, 1, ping, NULL, on_beat_answered, upstream);
 	if (!error && upstream->settings.url->kind == URL_SENTINEL) {
 		const char *role[] = {"ROLE"};
 		error = link_send(upstream->commands, 1, role, NULL, on_role, upstream);
@@ -201,14 +236,16 @@ static const char *judge(const struct upstream *upstream, uint64_t now_ns)
 {
 	uint64_t heartbeat_ns = upstream->settings.heartbeat_ns;
 	uint64_t silent_ns = now_ns - upstream->proved_ns;
+	if (upstream->state == LINKED)
+		return silent_ns > upstream->settings.connect_timeout_ns ? "the log was not opened in time" : NULL;
 	if (upstream->state == SUBSCRIBING)
 		return silent_ns > upstream->settings.connect_timeout_ns ? "no answer to the subscriptions in time"
 		                                                         : NULL;
 	if (upstream->asked_ns && now_ns - upstream->asked_ns > HEARTBEATS_LATE * heartbeat_ns)
 		return "Redis does not answer";
-	bool is_busy = now_ns - link_read_ns(upstream->feed) < heartbeat_ns;
+	bool is_busy = now_ns - link_read_ns(proved_link(upstream)) < heartbeat_ns;
 	if (silent_ns > (is_busy ? HEARTBEATS_BACKLOG : HEARTBEATS_LATE) * heartbeat_ns)
-		return "no heartbeat comes back through pub/sub";
+		return upstream->has_feed ? "no heartbeat comes back through pub/sub" : "PING is not answered";
 	return NULL;
 }
 
@@ -227,7 +264,7 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 		return;
 	}
 	if (upstream->state >= PROVING)
-		publish_heartbeat(upstream);
+		send_heartbeat(upstream);
 	if (upstream->state == UP && upstream->settings.url->kind == URL_SENTINEL && !upstream->sentinel &&
 	    ++upstream->ticks % SENTINEL_EVERY == 0)
 		(void)!ask_sentinels(upstream, on_sentinel_checked);
@@ -240,18 +277,28 @@ static void on_message(void *context, struct slice pattern, struct slice channel
 	upstream->owner.on_message(upstream->owner.context, channel, payload);
 }
 
+static void on_live(void *context, struct slice payload)
+{
+	struct upstream *upstream = context;
+	upstream->owner.on_live(upstream->owner.context, payload);
+}
+
 static void on_read_end(void *context)
 {
 	struct upstream *upstream = context;
 	upstream->owner.on_read_end(upstream->owner.context);
 }
 
-static void on_subscribed(void *context)
+static void begin_proof(struct upstream *upstream)
 {
-	struct upstream *upstream = context;
 	upstream->state = PROVING;
 	upstream->proved_ns = clock_mono_ns();
-	publish_heartbeat(upstream);
+	send_heartbeat(upstream);
+}
+
+static void on_subscribed(void *context)
+{
+	begin_proof(context);
 }
 
 static void on_denied(void *context, struct slice name, const char *why)
@@ -266,43 +313,60 @@ static void on_refused(void *context, const char *why)
 	fail(context, why);
 }
 
-static void subscribe(struct upstream *upstream)
+void upstream_subscribe(struct upstream *upstream)
 {
 	const struct pubsub_owner owner = {
 	    .on_message = on_message,
-	    .on_read_end = on_read_end,
+	    .on_live = on_live,
 	    .on_heartbeat = on_heartbeat,
+	    .on_read_end = on_read_end,
 	    .on_ready = on_subscribed,
 	    .on_refused = on_refused,
 	    .on_denied = on_denied,
 	    .context = upstream,
 	};
+	if (upstream->state != LINKED)
+		return;
+	if (!upstream->has_feed) {
+		begin_proof(upstream);
+		return;
+	}
 	upstream->state = SUBSCRIBING;
+	upstream->proved_ns = clock_mono_ns();
+	enum err error = pubsub_start(upstream->feed, &upstream->subscription, owner, &upstream->pubsub);
+	if (error)
+		fail(upstream, err_name(error));
+}
+
+static void note_linked(struct upstream *upstream)
+{
+	if (!upstream->is_command_up || (upstream->has_feed && !upstream->is_feed_up))
+		return;
+	upstream->state = LINKED;
 	upstream->generation++;
 	snprintf(upstream->generation_text, sizeof upstream->generation_text, "%llu",
 	         (unsigned long long)upstream->generation);
 	upstream->asked_ns = 0;
 	upstream->proved_ns = upstream->ticked_ns = clock_mono_ns();
 	arm(upstream->tick, upstream->settings.heartbeat_ns);
-	enum err error = pubsub_start(upstream->feed, &upstream->subscription, owner, &upstream->pubsub);
-	if (error)
-		fail(upstream, err_name(error));
+	if (upstream->owner.on_linked)
+		upstream->owner.on_linked(upstream->owner.context);
+	else
+		upstream_subscribe(upstream);
 }
 
 static void on_command_up(void *context)
 {
 	struct upstream *upstream = context;
 	upstream->is_command_up = true;
-	if (upstream->is_feed_up)
-		subscribe(upstream);
+	note_linked(upstream);
 }
 
 static void on_feed_up(void *context)
 {
 	struct upstream *upstream = context;
 	upstream->is_feed_up = true;
-	if (upstream->is_command_up)
-		subscribe(upstream);
+	note_linked(upstream);
 }
 
 static void on_command_down(void *context, const char *why)
@@ -334,7 +398,7 @@ static void open_links(struct upstream *upstream)
 	const struct link_owner feed = {.on_up = on_feed_up, .on_down = on_feed_down, .context = upstream};
 	upstream->state = OPENING;
 	if (link_open(upstream->base, &link, commands, &upstream->commands) != OK ||
-	    link_open(upstream->base, &link, feed, &upstream->feed) != OK)
+	    (upstream->has_feed && link_open(upstream->base, &link, feed, &upstream->feed) != OK))
 		fail(upstream, err_name(ERR_NOMEM));
 }
 
@@ -375,7 +439,8 @@ static void set_names(struct upstream *upstream)
 {
 	unsigned long long unique = (unsigned long long)random_next(&upstream->random);
 	const char *node = upstream->settings.node_name;
-	snprintf(upstream->client_name, sizeof upstream->client_name, "tracegate-%.140s", node);
+	snprintf(upstream->client_name, sizeof upstream->client_name, "tracegate-%.130s%s", node,
+	         upstream->has_feed ? "" : "-commands");
 	for (char *at = upstream->client_name; *at; at++) {
 		if (!isgraph((unsigned char)*at))
 			*at = '-';
@@ -386,6 +451,7 @@ static void set_names(struct upstream *upstream)
 	upstream->subscription = (struct pubsub_settings){
 	    .heartbeat_channel = slice_of(upstream->channel),
 	    .heartbeat_prefix = slice_of(upstream->channel_prefix),
+	    .live_channel = slice_of(upstream->settings.live_channel),
 	    .patterns = upstream->settings.patterns,
 	    .pattern_count = upstream->settings.pattern_count,
 	    .payload_bytes_max = upstream->settings.payload_bytes_max,
@@ -399,6 +465,7 @@ enum err upstream_new(struct event_base *base, const struct upstream_settings *s
 	if (!upstream)
 		return ERR_NOMEM;
 	*upstream = (struct upstream){.base = base, .settings = *settings, .owner = owner};
+	upstream->has_feed = settings->pattern_count > 0 || settings->live_channel;
 	random_init(&upstream->random);
 	upstream->backoff = (struct backoff){.low_ns = settings->backoff_min_ns, .high_ns = settings->backoff_max_ns};
 	set_names(upstream);
@@ -419,7 +486,8 @@ void upstream_free(struct upstream *upstream)
 		return;
 	if (upstream->attempt && upstream->tick)
 		close_all(upstream);
-	metric_gauge_set(METRIC_REDIS_UP, 0);
+	if (upstream->has_feed)
+		metric_gauge_set(METRIC_REDIS_UP, 0);
 	if (upstream->attempt)
 		event_free(upstream->attempt);
 	if (upstream->tick)
@@ -434,5 +502,5 @@ bool upstream_is_up(const struct upstream *upstream)
 
 struct link *upstream_commands(const struct upstream *upstream)
 {
-	return upstream->state == UP ? upstream->commands : NULL;
+	return upstream->state >= LINKED ? upstream->commands : NULL;
 }

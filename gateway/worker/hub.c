@@ -112,10 +112,11 @@ static void on_stop(evutil_socket_t fd, short what, void *argument)
 static void *run_thread(void *argument)
 {
 	struct hub *hub = argument;
+	const struct upstream_owner owner = {
+	    .on_message = on_message, .on_read_end = on_read_end, .on_state = on_state, .context = hub};
 	if (metrics_join() != OK)
 		log_warn("hub", "out of memory, this thread counts nothing");
-	if (upstream_new(hub->base, &hub->settings, (struct upstream_owner){on_message, on_read_end, on_state, hub},
-	                 &hub->upstream) != OK)
+	if (upstream_new(hub->base, &hub->settings, owner, &hub->upstream) != OK)
 		log_error("hub", "out of memory, nothing is received from Redis");
 	on_turn(-1, 0, hub);
 	event_base_dispatch(hub->base);

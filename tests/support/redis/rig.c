@@ -37,6 +37,22 @@ static void on_message(void *context, struct slice channel, struct slice payload
 	buf_append_char(&rig->received, '\n');
 }
 
+static void on_live(void *context, struct slice payload)
+{
+	struct rig *rig = context;
+	rig->lives++;
+	buf_append_text(&rig->received, "live ");
+	buf_append_slice(&rig->received, payload);
+	buf_append_char(&rig->received, '\n');
+}
+
+static void on_linked(void *context)
+{
+	struct rig *rig = context;
+	rig->links++;
+	rig->commands_at_link = upstream_commands(rig->upstream);
+}
+
 static void on_read_end(void *context)
 {
 	struct rig *rig = context;
@@ -50,6 +66,8 @@ static void on_state(void *context, bool is_up)
 		rig->ups++;
 	else
 		rig->downs++;
+	if (rig->on_state)
+		rig->on_state(rig, is_up);
 }
 
 void rig_init(struct rig *rig, const char *url)
@@ -92,7 +110,14 @@ void rig_set_patterns(struct rig *rig, const char *const *patterns)
 
 void rig_start(struct rig *rig)
 {
-	const struct upstream_owner owner = {on_message, on_read_end, on_state, rig};
+	const struct upstream_owner owner = {
+	    .on_message = on_message,
+	    .on_live = on_live,
+	    .on_read_end = on_read_end,
+	    .on_linked = rig->holds_back ? on_linked : NULL,
+	    .on_state = on_state,
+	    .context = rig,
+	};
 	ck_assert_int_eq(upstream_new(rig->base, &rig->settings, owner, &rig->upstream), OK);
 }
 

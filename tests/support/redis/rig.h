@@ -19,8 +19,12 @@ struct rig {
 	struct upstream_settings settings;
 	struct upstream *upstream;
 	unsigned ups, downs;
-	unsigned messages, reads;
-	struct buf received; /* "channel payload\n" of each message */
+	bool holds_back;     /* has on_linked: the test calls upstream_subscribe() */
+	unsigned links;      /* on_linked */
+	const struct link *commands_at_link;
+	void (*on_state)(struct rig *rig, bool is_up); /* may be NULL */
+	unsigned messages, lives, reads;
+	struct buf received; /* "channel payload\n" of each message, "live payload\n" */
 	struct buf logged;   /* the log, line by line */
 };
 
