@@ -122,18 +122,32 @@ static void cohort_free(struct cohort *cohort)
 	metric_gauge_add(METRIC_COHORTS, -1);
 }
 
+void cohort_enter(struct cohort *cohort)
+{
+	cohort->member_count++;
+}
+
 void cohort_join(struct cohort *cohort, struct subscription *subscription)
 {
 	cohort_flush(cohort);
 	list_append(&cohort->members, &subscription->in_cohort);
-	cohort->member_count++;
 }
 
-void cohort_leave(struct cohort *cohort, struct subscription *subscription)
+void cohort_part(struct cohort *cohort, struct subscription *subscription)
 {
+	(void)cohort;
 	list_remove(&subscription->in_cohort);
+}
+
+void cohort_leave(struct cohort *cohort)
+{
 	if (--cohort->member_count == 0)
 		cohort_free(cohort);
+}
+
+static bool is_recorded(const struct record *record)
+{
+	return !record_id_is_zero(record->id);
 }
 
 static bool begin_batch(struct cohort *cohort, const struct record *record)
@@ -141,9 +155,12 @@ static bool begin_batch(struct cohort *cohort, const struct record *record)
 	struct exchange *exchange = cohort->exchange;
 	if (exchange->spare_count)
 		cohort->pending = exchange->spare[--exchange->spare_count];
+	cohort->oldest_ns = record->received_ns;
+	cohort->is_recorded = is_recorded(record);
+	cohort->after = exchange->log_head;
+	cohort->first = record->id;
 	if (!buf_extend(&cohort->pending, COHORT_HEADROOM))
 		return false;
-	cohort->oldest_ns = record->received_ns;
 	list_append(&exchange->dirty, &cohort->dirty);
 	uint64_t due_ns = cohort_due_ns(cohort);
 	if (due_ns < exchange->flush_ns)
@@ -151,7 +168,7 @@ static bool begin_batch(struct cohort *cohort, const struct record *record)
 	return true;
 }
 
-/* Remembers the record for the members that conflate. Gives false when memory is out. */
+/* Remembers the record for the members that may want it alone. Gives false when memory is out. */
 static bool keep_record(struct cohort *cohort, const struct record *record)
 {
 	if (cohort->pending_count == cohort->record_capacity) {
@@ -171,28 +188,39 @@ static bool keep_record(struct cohort *cohort, const struct record *record)
 static void lose(struct cohort *cohort, size_t events)
 {
 	LIST_FOREACH(&cohort->members, at, following)
-		subscription_lose(LIST_ENTRY(at, struct subscription, in_cohort), events, METRIC_DROPPED_MEMORY);
+		subscription_lose(LIST_ENTRY(at, struct subscription, in_cohort), events, cohort->after,
+				  METRIC_DROPPED_MEMORY);
+}
+
+static void flush(struct cohort *cohort, struct record_id cursor);
+
+/* A batch ends in front of this record: it would be too long, hold events of two kinds, or lack the records that a member which
+ * came in the middle of it may want. */
+static bool ends_before(const struct cohort *cohort, const struct record *record)
+{
+	return cohort->pending.len + record->element.len > cohort->exchange->settings.batch_max_bytes ||
+	       cohort->is_recorded != is_recorded(record) || (cohort->keeping_count && !cohort->records);
 }
 
 void cohort_add(struct cohort *cohort, const struct record *record)
 {
-	const struct exchange_settings *settings = &cohort->exchange->settings;
-	if (cohort->pending_count && cohort->pending.len + record->element.len > settings->batch_max_bytes)
+	if (cohort->pending_count && ends_before(cohort, record))
 		cohort_flush(cohort);
-	/* A cohort whose first conflating member came in the middle of a batch has no records for it: start a new one. */
-	if (cohort->pending_count && cohort->conflating_count && !cohort->records)
-		cohort_flush(cohort);
+	if (!is_recorded(record))
+		cohort->unrecorded++;
+	if (list_is_empty(&cohort->members))
+		return;
 	if (!cohort->pending_count && !begin_batch(cohort, record))
 		goto fail;
 	size_t before = cohort->pending.len;
 	cohort->front->codec->events_add(&cohort->pending, record, cohort->pending_count == 0);
-	if (buf_has_failed(&cohort->pending) || (cohort->conflating_count && !keep_record(cohort, record))) {
+	if (buf_has_failed(&cohort->pending) || (cohort->keeping_count && !keep_record(cohort, record))) {
 		cohort->pending.len = before;
 		cohort->pending.failed = false;
 		goto fail;
 	}
-	if (++cohort->pending_count >= settings->batch_max_events)
-		cohort_flush(cohort);
+	if (++cohort->pending_count >= cohort->exchange->settings.batch_max_events)
+		flush(cohort, cohort->is_recorded ? record->id : cohort->exchange->log_head);
 	return;
 
 fail:
@@ -201,13 +229,17 @@ fail:
 		end_batch(cohort);
 }
 
-/* Puts the message's head and the frame's header right in front of the elements that begin at start. False: no memory. */
-static bool finish_frame(const struct cohort *cohort, struct buf *batch, size_t start, size_t count, struct slice *ret_frame)
+/* Puts the message's head and the frame's header right in front of the elements. */
+bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t count, struct record_id cursor, struct slice *ret_frame)
 {
+	const size_t start = COHORT_HEADROOM;
+	uint64_t epoch = cohort->exchange->feed.log.epoch;
+	char text[CURSOR_TEXT];
+	struct slice cursor_text = epoch ? (struct slice){text, cursor_write(text, cursor, epoch)} : SLICE_NONE;
 	const struct front *front = cohort->front;
 	struct buf *head = &cohort->exchange->head;
 	buf_clear(head);
-	front->codec->events_head(head, (struct slice){cohort->key, COHORT_KEY_LEN}, SLICE_NONE, count);
+	front->codec->events_head(head, (struct slice){cohort->key, COHORT_KEY_LEN}, cursor_text, count);
 	front->codec->events_tail(batch);
 	if (buf_has_failed(head) || buf_has_failed(batch) || head->len + FRONT_HEADROOM > COHORT_HEADROOM)
 		return false;
@@ -222,19 +254,25 @@ static bool finish_frame(const struct cohort *cohort, struct buf *batch, size_t 
 
 static void fan_out(struct cohort *cohort, struct slice frame)
 {
-	struct batch batch = {.frame = frame, .records = cohort->records, .count = cohort->pending_count};
+	struct batch batch = {
+		.frame = frame,
+		.is_recorded = cohort->is_recorded,
+		.after = cohort->after,
+		.first = cohort->first,
+		.records = cohort->records,
+		.count = cohort->pending_count,
+	};
 	LIST_FOREACH(&cohort->members, at, following)
 		subscription_offer(LIST_ENTRY(at, struct subscription, in_cohort), &batch);
 	blob_unref(batch.shared);
 }
 
-void cohort_flush(struct cohort *cohort)
+/* cursor: everything up to it was decided over, and what of it was wanted is in this batch or went before it. */
+static void flush(struct cohort *cohort, struct record_id cursor)
 {
-	if (!cohort->pending_count)
-		return;
 	struct slice frame;
 	uint64_t start_ns = clock_mono_ns();
-	if (finish_frame(cohort, &cohort->pending, COHORT_HEADROOM, cohort->pending_count, &frame))
+	if (cohort_end_frame(cohort, &cohort->pending, cohort->pending_count, cursor, &frame))
 		fan_out(cohort, frame);
 	else
 		lose(cohort, cohort->pending_count);
@@ -247,10 +285,22 @@ void cohort_flush(struct cohort *cohort)
 	end_batch(cohort);
 }
 
+void cohort_flush(struct cohort *cohort)
+{
+	if (cohort->pending_count)
+		flush(cohort, cohort->exchange->log_head);
+}
+
 uint64_t cohort_due_ns(const struct cohort *cohort)
 {
 	uint64_t late_ns = cohort->oldest_ns + cohort->exchange->settings.batch_max_delay_ns;
 	return cohort->rest_until_ns < late_ns ? cohort->rest_until_ns : late_ns;
+}
+
+bool cohort_begin_frame(struct buf *out)
+{
+	buf_clear(out);
+	return buf_extend(out, COHORT_HEADROOM) != NULL;
 }
 
 void cohort_frame_records(const struct cohort *cohort, struct record *const *records, size_t count, struct buf *out)
@@ -258,10 +308,10 @@ void cohort_frame_records(const struct cohort *cohort, struct record *const *rec
 	struct buf batch;
 	buf_init(&batch);
 	struct slice frame;
-	if (buf_extend(&batch, COHORT_HEADROOM)) {
+	if (cohort_begin_frame(&batch)) {
 		for (size_t i = 0; i < count; i++)
 			cohort->front->codec->events_add(&batch, records[i], i == 0);
-		if (finish_frame(cohort, &batch, COHORT_HEADROOM, count, &frame))
+		if (cohort_end_frame(cohort, &batch, count, cohort->exchange->log_head, &frame))
 			buf_append_slice(out, frame);
 		else
 			out->failed = true;

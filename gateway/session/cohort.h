@@ -24,6 +24,8 @@ struct subscription;
 /* One finished batch on its way to the members. */
 struct batch {
 	struct slice frame;
+	bool is_recorded;              /* its events have ids, and are in the log */
+	struct record_id after, first; /* everything up to after was decided before it; its first event */
 	struct blob *shared;           /* made from frame when the first member must keep it; NULL before */
 	struct record *const *records; /* NULL unless the cohort has a member that conflates */
 	size_t count;
@@ -37,13 +39,17 @@ struct cohort {
 	char key[COHORT_KEY_LEN + 1];
 	struct buf table_key;        /* front and canonical filter: what makes cohorts equal */
 	struct index_member *place;
-	struct list members;         /* struct subscription, in_cohort */
-	size_t member_count, conflating_count;
+	struct list members;         /* struct subscription, in_cohort: those that are not catching up */
+	size_t member_count;         /* with those that are */
+	size_t keeping_count;        /* members that may want single records of a batch */
 
 	struct list dirty;           /* on the exchange's list while pending_count > 0 */
 	struct buf pending;          /* COHORT_HEADROOM free bytes, then the elements */
 	size_t pending_count;
-	struct record **records;     /* the pending records, kept only while a member conflates */
+	bool is_recorded;            /* the pending ones are: a batch holds events of one kind */
+	struct record_id after, first; /* of the pending ones, as in a batch */
+	uint64_t unrecorded;         /* events without ids that the filter wanted, ever */
+	struct record **records;     /* the pending records, kept only while a member may want them */
 	size_t record_capacity;
 	uint64_t oldest_ns;          /* receipt of the oldest pending event */
 	uint64_t rest_until_ns;      /* no batch before this, unless one is full or late */
@@ -51,15 +57,22 @@ struct cohort {
 
 /* The cohort for this filter and front: the one there is, or a new one. NULL: no memory. */
 struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front) MUST_USE;
-/* Writes out what is pending first, so that a newcomer gets nothing from before it came. */
+/* A subscription belongs to it from enter to leave. Between join and part it gets the batches; join writes out what
+ * is pending first, so that it gets nothing from before. */
+void cohort_enter(struct cohort *cohort);
+void cohort_leave(struct cohort *cohort); /* parted; frees the cohort with its last member */
 void cohort_join(struct cohort *cohort, struct subscription *subscription);
-void cohort_leave(struct cohort *cohort, struct subscription *subscription); /* frees the cohort with its last member */
+void cohort_part(struct cohort *cohort, struct subscription *subscription); /* harmless when it is parted */
 
 void cohort_add(struct cohort *cohort, const struct record *record);
 void cohort_flush(struct cohort *cohort);
 uint64_t cohort_due_ns(const struct cohort *cohort); /* when its batch should go; monotonic */
 
-/* A batch of single records for one member alone, in the same form. Appends whole frames to out. */
+/* A batch for one member alone, in the same form, in two steps: begin empties out and leaves room in front, then the records
+ * are appended by the codec's events_add, and end gives the frame, a view into out. False: no memory. */
+bool cohort_begin_frame(struct buf *out);
+bool cohort_end_frame(const struct cohort *cohort, struct buf *out, size_t count, struct record_id cursor, struct slice *ret_frame);
+/* Both for records that are at hand; appends the whole frame to out. Its cursor is the exchange's head. */
 void cohort_frame_records(const struct cohort *cohort, struct record *const *records, size_t count, struct buf *out);
 
 #endif

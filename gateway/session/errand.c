@@ -33,6 +33,19 @@ static bool keep_id(struct errand *errand, const struct value *id)
 	return true;
 }
 
+static bool begin(struct errand *errand, const struct request *request, bool is_bounded, errand_cancel *on_cancel)
+{
+	struct session *session = request->session;
+	*errand = (struct errand){.session = session, .is_bounded = is_bounded, .on_cancel = on_cancel};
+	if (!keep_id(errand, request->id)) {
+		request_fail(request, "internal", "the gateway is out of memory");
+		return false;
+	}
+	list_append(&session->errands, &errand->in_session);
+	session->errand_count += is_bounded;
+	return true;
+}
+
 bool errand_begin(struct errand *errand, const struct request *request, errand_cancel *on_cancel)
 {
 	struct session *session = request->session;
@@ -43,20 +56,18 @@ bool errand_begin(struct errand *errand, const struct request *request, errand_c
 				     ERRAND_RETRY_MS);
 		return false;
 	}
-	*errand = (struct errand){.session = session, .on_cancel = on_cancel};
-	if (!keep_id(errand, request->id)) {
-		request_fail(request, "internal", "the gateway is out of memory");
-		return false;
-	}
-	list_append(&session->errands, &errand->in_session);
-	session->errand_count++;
-	return true;
+	return begin(errand, request, true, on_cancel);
+}
+
+bool errand_begin_unbounded(struct errand *errand, const struct request *request, errand_cancel *on_cancel)
+{
+	return begin(errand, request, false, on_cancel);
 }
 
 static void detach(struct errand *errand)
 {
 	list_remove(&errand->in_session);
-	errand->session->errand_count--;
+	errand->session->errand_count -= errand->is_bounded;
 }
 
 static void free_id(struct errand *errand)

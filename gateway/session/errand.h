@@ -25,12 +25,15 @@ struct errand {
 	struct list in_session;
 	struct session *session;
 	errand_cancel *on_cancel;
+	bool is_bounded; /* counts in the session's errand_count */
 	bool has_id;
 	struct value id; /* its text is owned */
 };
 
 /* False: refused; nothing is to be ended. */
 bool errand_begin(struct errand *errand, const struct request *request, errand_cancel *on_cancel) MUST_USE;
+/* The same for one that something else bounds: it does not count. */
+bool errand_begin_unbounded(struct errand *errand, const struct request *request, errand_cancel *on_cancel) MUST_USE;
 void errand_end(struct errand *errand);
 
 /* Reply and end; the session may close inside, but not on the errand. retry_after_ms 0: time does not heal it. */

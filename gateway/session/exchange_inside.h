@@ -31,6 +31,15 @@ struct exchange {
 	struct buf spare[EXCHANGE_SPARE_BUFFERS]; /* emptied batch buffers, for the next cohort that has events */
 	size_t spare_count;
 	struct random random; /* jitter */
+	struct feed_state feed;     /* as the feed said last; epoch 0: no log is known, and log_head is zero */
+	struct record_id log_head;  /* everything up to it was decided over here, of feed.log.epoch */
+	uint64_t unrecorded_phase;  /* how often the feed stopped to give ids */
+	bool is_redis_down;
+	struct ring *ring;
+	size_t ring_count;          /* as the metric has it */
+	struct list catchups;       /* struct catchup, all */
+	struct list ahead;          /* those whose place is behind log_head: in_ahead */
+	struct buf piece;           /* the frame of one that catches up */
 	struct table askers;  /* struct asker by ticket */
 	uint64_t last_ticket;
 	struct list writing;  /* sessions with writers, in_writing; those whose port is not clear come back by session_writable() */

@@ -61,15 +61,26 @@ void outbox_drop(struct outbox *outbox, struct parcel *parcel)
 	free(parcel);
 }
 
-size_t outbox_drop_oldest(struct outbox *outbox, const struct subscription *subscription)
+struct parcel *outbox_last(const struct outbox *outbox)
+{
+	return outbox_is_empty(outbox) ? NULL : LIST_ENTRY(outbox->parcels.prev, struct parcel, link);
+}
+
+struct parcel *outbox_oldest(const struct outbox *outbox, const struct subscription *subscription)
 {
 	LIST_FOREACH(&outbox->parcels, at, following) {
 		struct parcel *parcel = LIST_ENTRY(at, struct parcel, link);
-		if (parcel->subscription != subscription)
-			continue;
-		size_t events = parcel->events;
-		outbox_drop(outbox, parcel);
-		return events;
+		if (parcel->subscription == subscription)
+			return parcel;
 	}
-	return 0;
+	return NULL;
+}
+
+size_t outbox_drop_oldest(struct outbox *outbox, const struct subscription *subscription)
+{
+	struct parcel *parcel = outbox_oldest(outbox, subscription);
+	size_t events = parcel ? parcel->events : 0;
+	if (parcel)
+		outbox_drop(outbox, parcel);
+	return events;
 }

@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/list.h"
 #include "common/data/blob.h"
+#include "common/protocol/log.h"
 
 struct subscription;
 
@@ -18,6 +19,7 @@ struct parcel {
 	struct blob *frame;
 	struct subscription *subscription; /* whose events; NULL: a reply or a notice, which is never dropped */
 	size_t events;
+	struct record_id after, first; /* of the events, as in a batch; zero where that is not known */
 };
 
 struct outbox {
@@ -35,6 +37,9 @@ enum err outbox_push_first(struct outbox *outbox, struct blob *frame) MUST_USE; 
 
 struct parcel *outbox_first(const struct outbox *outbox);              /* NULL: empty */
 void outbox_drop(struct outbox *outbox, struct parcel *parcel);        /* takes it out and frees it */
+struct parcel *outbox_last(const struct outbox *outbox);               /* the same */
+/* The oldest parcel of the subscription; NULL: it has none here. */
+struct parcel *outbox_oldest(const struct outbox *outbox, const struct subscription *subscription);
 /* Drops the oldest parcel of the subscription and gives the number of its events; 0: it has none here. */
 size_t outbox_drop_oldest(struct outbox *outbox, const struct subscription *subscription);
 

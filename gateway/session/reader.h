@@ -18,6 +18,8 @@
 struct exchange;
 struct reader;
 
+#define READER_LOOKS 256 /* records that one call looks at, at the most */
+
 enum reader_step {
 	READER_RECORD, /* ret_record is the next, borrowed until the next call */
 	READER_MORE,   /* much was looked at and kept out: ask again on another turn */
@@ -40,8 +42,14 @@ struct reader *reader_open(struct exchange *exchange, struct filter *filter, str
 			   void *context) MUST_USE;
 void reader_close(struct reader *reader); /* cancels what it asked for; frees; NULL is fine */
 
+/* Says what reader_next() would, without going on: READER_MORE: there is something to look at, or the end; READER_GAP,
+ * READER_WAIT and READER_FAILED as there. Asks for a page where one is needed. */
+enum reader_step reader_peek(struct reader *reader);
 enum reader_step reader_next(struct reader *reader, const struct record **ret_record);
 struct record_id reader_place(const struct reader *reader); /* everything up to here is decided */
+void reader_let_go(struct reader *reader); /* gives up the page that is at hand, to ask for it anew when it is pulled */
+/* Where the log stood when the last page was read; epoch 0: none was. */
+struct log_position reader_log(const struct reader *reader);
 struct record_id reader_gap_after(const struct reader *reader);
 struct record_id reader_gap_before(const struct reader *reader); /* the next id that there is; zero: not known */
 enum err reader_error(const struct reader *reader);

@@ -15,6 +15,8 @@
  * forgiven at half the rate. So a client at ten times the rate is closed within about a second, one at twice the rate
  * within twenty. */
 #define EXCESS_SECONDS 10
+/* A session over its rate of events goes on when this part of a second's worth has come in: some at once instead of each alone. */
+#define PACE_PARTS 20
 
 static _Atomic uint64_t ids = 1;
 
@@ -27,9 +29,26 @@ static void init_buckets(struct session *session, uint64_t now_ns)
 	bucket_init(&session->events, session->exchange->settings.events_per_second, 0, now_ns);
 }
 
+static void resume_all(struct session *session)
+{
+	session->owes_gaps = false;
+	LIST_FOREACH(&session->subscriptions, at, following)
+		subscription_resume(LIST_ENTRY(at, struct subscription, in_session));
+}
+
 static void on_paced(struct alarm *pace)
 {
-	writers_wake(LIST_ENTRY(pace, struct session, pace));
+	struct session *session = LIST_ENTRY(pace, struct session, pace);
+	writers_wake(session);
+	if (session->state == SESSION_OPEN && session->owes_gaps && session_is_clear(session))
+		resume_all(session);
+}
+
+void session_pace(struct session *session)
+{
+	uint64_t now_ns = clock_mono_ns(), rate = session->exchange->settings.events_per_second;
+	uint64_t wait_ms = bucket_wait_ms(&session->events, rate / PACE_PARTS ? rate / PACE_PARTS : 1, now_ns);
+	alarm_set(&session->exchange->alarms, &session->pace, now_ns + wait_ms * NS_PER_MS);
 }
 
 static struct value *limits(struct arena *arena, const struct exchange_settings *settings)
@@ -180,18 +199,11 @@ void session_send_frame(struct session *session, struct blob *frame)
 		send_later(session, frame);
 }
 
-static void resume_all(struct session *session)
-{
-	session->owes_gaps = false;
-	LIST_FOREACH(&session->subscriptions, at, following)
-		subscription_resume(LIST_ENTRY(at, struct subscription, in_session));
-}
-
 /* Sends the parcel, or the gap that stands in front of it. */
 static void send_parcel(struct session *session, struct parcel *parcel)
 {
 	if (parcel->subscription && parcel->subscription->dropped && parcel->subscription->state == SUBSCRIPTION_LIVE) {
-		struct value *gap = subscription_take_gap(parcel->subscription);
+		struct value *gap = subscription_take_gap(parcel->subscription, parcel->first);
 		struct slice frame = session_frame(session->exchange, session->front, gap);
 		if (frame.len)
 			session_write(session, frame);

@@ -8,6 +8,7 @@
 
 #include "common/protocol/value.h"
 #include "gateway/limiter/bucket.h"
+#include "gateway/session/alarms.h"
 #include "gateway/session/heartbeat.h"
 #include "gateway/session/outbox.h"
 #include "gateway/session/session.h"
@@ -54,6 +55,9 @@ void session_write(struct session *session, struct slice frames);
 void session_send(struct session *session, const struct value *message);
 /* The same for frames that are ready and may be shared. */
 void session_send_frame(struct session *session, struct blob *frame);
+
+/* Wakes what waits for the rate of the client when it allows some events again. */
+void session_pace(struct session *session);
 
 /* Encodes a message and frames it. The slice is valid until the next call on the exchange. len 0: no memory. */
 struct slice session_frame(struct exchange *exchange, const struct front *front, const struct value *message);

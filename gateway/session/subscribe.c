@@ -1,6 +1,12 @@
 /* The requests "subscribe" and "unsubscribe". */
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/request_inside.h"
+#include "gateway/session/resume.h"
 #include "gateway/session/session_inside.h"
 
 static bool read_policy(const struct request *request, enum slow_policy *ret_policy)
@@ -27,18 +33,12 @@ static bool read_policy(const struct request *request, enum slow_policy *ret_pol
 	return false;
 }
 
-/* Without a log nothing before this moment can be had: whoever asks for it is told. */
-static void tell_unrecorded(const struct request *request, const struct subscription *subscription, const struct value *since)
-{
-	struct arena *arena = request->arena;
-	session_send(request->session, subscription_gap(subscription, value_copy(arena, since), value_null(arena), "unrecorded"));
-}
-
 /* The subscription that the session has for the filter already, or a new one. NULL: refused. */
-static struct subscription *find_or_open(const struct request *request, struct filter *filter, enum slow_policy policy)
+static struct subscription *find_or_open(const struct request *request, struct filter *filter, enum slow_policy policy, bool *ret_is_new)
 {
 	struct session *session = request->session;
 	size_t limit = session->exchange->settings.subscriptions_max;
+	*ret_is_new = false;
 	LIST_FOREACH(&session->subscriptions, at, following) {
 		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
 		if (slice_equal(filter_canonical(subscription->cohort->filter), filter_canonical(filter))) {
@@ -51,40 +51,81 @@ static struct subscription *find_or_open(const struct request *request, struct f
 		return NULL;
 	}
 	struct subscription *subscription = subscription_open(session, filter, policy);
+	*ret_is_new = true;
 	if (!subscription)
 		request_fail(request, "internal", "the gateway is out of memory");
 	return subscription;
+}
+
+/* From now on; one that there is already stays where it is. */
+static void begin_now(const struct request *request, struct subscription *subscription, bool is_new)
+{
+	if (is_new)
+		subscription_go_live(subscription);
+	else if (subscription->catchup && subscription->catchup->resume)
+		resume_adopt(subscription->catchup->resume);
+	request_succeed(request, resume_ok(subscription, subscription_place(subscription)));
+}
+
+/* Without a log nothing before this moment can be had: whoever asks for it is told. */
+static void begin_unrecorded(const struct request *request, struct subscription *subscription, bool is_new, const struct value *since)
+{
+	struct arena *arena = request->arena;
+	if (is_new)
+		subscription_go_live(subscription);
+	struct value *ok = resume_ok(subscription, subscription_place(subscription));
+	request_succeed(request, value_put(ok, "recovered", value_bool(arena, false)));
+	session_send(request->session, subscription_gap(subscription, value_copy(arena, since), value_null(arena), value_null(arena),
+							"unrecorded"));
+	metric_add(METRIC_GAPS, 1);
+}
+
+/* True: there is none, or it is a moment. False: refused. */
+static bool read_since(const struct request *request, const struct value *since, struct moment *ret_moment)
+{
+	const struct exchange *exchange = request->session->exchange;
+	char why[128], message[160];
+	if (!since)
+		return true;
+	if (since->kind != VALUE_STRING && since->kind != VALUE_UINT && since->kind != VALUE_INT) {
+		request_mistyped(request, "since", "a cursor or a time");
+		return false;
+	}
+	if (moment_parse(since, clock_wall_ms(), ret_moment, why) != OK) {
+		snprintf(message, sizeof message, "since: %s", why);
+		request_fail(request, "bad_request", message);
+		return false;
+	}
+	if (exchange->settings.past.ask && !exchange->feed.log.epoch) {
+		request_fail_for_now(request, "unavailable", "the node does not know the log yet", ERRAND_RETRY_MS);
+		return false;
+	}
+	return true;
 }
 
 void request_subscribe(const struct request *request)
 {
 	enum slow_policy policy;
 	struct filter *filter;
+	struct moment moment;
+	bool is_new;
 	const struct value *since = value_get(request->body, "since");
 	if (value_get(request->body, "delta")) {
 		request_fail(request, "unsupported", "delta: this gateway sends no deltas");
 		return;
 	}
-	if (since && since->kind != VALUE_STRING && since->kind != VALUE_UINT && since->kind != VALUE_INT) {
-		request_mistyped(request, "since", "a cursor or a time");
+	if (!read_since(request, since, &moment) || !read_policy(request, &policy) || !request_filter(request, &filter))
 		return;
-	}
-	if (!read_policy(request, &policy) || !request_filter(request, &filter))
-		return;
-	struct subscription *subscription = find_or_open(request, filter, policy);
+	struct subscription *subscription = find_or_open(request, filter, policy, &is_new);
 	filter_unref(filter);
 	if (!subscription)
 		return;
-	struct arena *arena = request->arena;
-	struct value *ok = value_map(arena);
-	ok = value_put(ok, "sub", value_text(arena, subscription->cohort->key));
-	ok = value_put(ok, "cursor", value_null(arena));
-	ok = value_put(ok, "recorded", value_bool(arena, false));
-	if (since)
-		ok = value_put(ok, "recovered", value_bool(arena, false));
-	request_succeed(request, ok);
-	if (since)
-		tell_unrecorded(request, subscription, since);
+	if (!since)
+		begin_now(request, subscription, is_new);
+	else if (request->session->exchange->feed.log.epoch)
+		resume_begin(request, subscription, is_new, &moment);
+	else
+		begin_unrecorded(request, subscription, is_new, since);
 }
 
 void request_unsubscribe(const struct request *request)

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/session_inside.h"
 
@@ -22,7 +24,8 @@ struct subscription *subscription_open(struct session *session, struct filter *f
 	subscription->session = session;
 	list_init(&subscription->in_cohort);
 	list_init(&subscription->in_session);
-	cohort_join(subscription->cohort, subscription);
+	cohort_enter(subscription->cohort);
+	subscription->phase_told = session->exchange->unrecorded_phase;
 	list_append(&session->subscriptions, &subscription->in_session);
 	session->subscription_count++;
 	subscription_set_policy(subscription, policy);
@@ -32,70 +35,146 @@ struct subscription *subscription_open(struct session *session, struct filter *f
 
 static void set_state(struct subscription *subscription, enum subscription_state state)
 {
+	static const struct {
+		bool is_counted;
+		enum metric gauge;
+	} gauges[] = {
+		[SUBSCRIPTION_LAGGING] = {true, METRIC_LAGGING},
+		[SUBSCRIPTION_CATCHUP] = {true, METRIC_CATCHING_UP},
+	};
 	if (subscription->state == state)
 		return;
+	if (gauges[subscription->state].is_counted)
+		metric_gauge_add(gauges[subscription->state].gauge, -1);
+	if (gauges[state].is_counted)
+		metric_gauge_add(gauges[state].gauge, 1);
 	subscription->state = state;
 	if (state == SUBSCRIPTION_LAGGING)
 		subscription->session->owes_gaps = true;
-	metric_gauge_add(METRIC_LAGGING, state == SUBSCRIPTION_LAGGING ? 1 : -1);
+}
+
+void subscription_go_live(struct subscription *subscription)
+{
+	set_state(subscription, SUBSCRIPTION_LIVE);
+	cohort_part(subscription->cohort, subscription);
+	cohort_join(subscription->cohort, subscription);
+}
+
+/* What a conflation keeps is in the log too, from where it reads on. */
+void subscription_go_behind(struct subscription *subscription)
+{
+	set_state(subscription, SUBSCRIPTION_CATCHUP);
+	cohort_part(subscription->cohort, subscription);
+	conflation_free(subscription->conflation);
+	subscription->conflation = NULL;
+}
+
+struct record_id subscription_place(const struct subscription *subscription)
+{
+	return subscription->catchup ? catchup_place(subscription->catchup) : subscription->session->exchange->log_head;
 }
 
 void subscription_close(struct subscription *subscription)
 {
 	while (outbox_drop_oldest(&subscription->session->outbox, subscription))
 		continue;
+	catchup_stop(subscription);
 	set_state(subscription, SUBSCRIPTION_LIVE);
-	subscription_set_policy(subscription, SLOW_CATCHUP);
+	subscription_set_policy(subscription, SLOW_DISCONNECT);
+	conflation_free(subscription->conflation);
 	list_remove(&subscription->in_session);
 	subscription->session->subscription_count--;
-	cohort_leave(subscription->cohort, subscription);
+	cohort_part(subscription->cohort, subscription);
+	cohort_leave(subscription->cohort);
 	free(subscription);
 	metric_gauge_add(METRIC_SUBSCRIPTIONS, -1);
 }
 
+/* Whether single records of a batch may be wanted: the newest of each key, or the part that the rate allows. */
+static bool wants_records(const struct subscription *subscription, enum slow_policy policy)
+{
+	bool has_rate = subscription->session->exchange->settings.events_per_second != 0;
+	return policy == SLOW_CONFLATE || (has_rate && policy != SLOW_DISCONNECT);
+}
+
 void subscription_set_policy(struct subscription *subscription, enum slow_policy policy)
 {
-	size_t *conflating = &subscription->cohort->conflating_count;
-	if (subscription->policy == SLOW_CONFLATE)
-		--*conflating;
-	if (policy == SLOW_CONFLATE)
-		++*conflating;
+	subscription->cohort->keeping_count -= subscription->keeps_records;
+	subscription->keeps_records = wants_records(subscription, policy);
+	subscription->cohort->keeping_count += subscription->keeps_records;
 	if (policy != SLOW_CONFLATE && subscription->conflation) {
-		subscription_lose(subscription, conflation_count(subscription->conflation), METRIC_DROPPED_CONFLATED);
+		subscription_lose(subscription, conflation_count(subscription->conflation),
+				  (struct record_id){0}, METRIC_DROPPED_CONFLATED);
 		conflation_free(subscription->conflation);
 		subscription->conflation = NULL;
 	}
 	subscription->policy = policy;
 }
 
-void subscription_lose(struct subscription *subscription, size_t events, enum metric reason)
+void subscription_lose(struct subscription *subscription, size_t events, struct record_id after, enum metric reason)
 {
 	if (!events)
 		return;
+	if (!subscription->dropped) {
+		subscription->dropped_after = after;
+		subscription->dropped_reason = reason == METRIC_DROPPED_RATE ? "rate" : "slow";
+	}
 	subscription->dropped += events;
 	subscription->session->owes_gaps = true;
 	metric_add(reason, events);
 }
 
-struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *dropped,
-			       const char *reason)
+struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
+			       struct value *dropped, const char *reason)
 {
 	struct arena *arena = &subscription->session->exchange->arena;
 	struct value *gap = value_map(arena);
 	gap = value_put(gap, "op", value_text(arena, "gap"));
 	gap = value_put(gap, "sub", value_text(arena, subscription->cohort->key));
 	gap = value_put(gap, "after", after);
-	gap = value_put(gap, "before", value_null(arena));
+	gap = value_put(gap, "before", before);
 	gap = value_put(gap, "dropped", dropped);
 	return value_put(gap, "reason", value_text(arena, reason));
 }
 
-struct value *subscription_take_gap(struct subscription *subscription)
+static struct value *id_or_null(struct arena *arena, struct record_id id)
+{
+	char text[RECORD_ID_TEXT];
+	if (record_id_is_zero(id))
+		return value_null(arena);
+	const char *kept = arena_copy(arena, text, record_id_write(text, id));
+	return kept ? value_text(arena, kept) : NULL;
+}
+
+static struct value *gap_between(const struct subscription *subscription, struct record_id after, struct record_id before,
+				 uint64_t dropped, const char *reason)
 {
 	struct arena *arena = &subscription->session->exchange->arena;
-	struct value *dropped = value_uint(arena, subscription->dropped);
+	struct value *count = dropped ? value_uint(arena, dropped) : value_null(arena);
+	metric_add(METRIC_GAPS, 1);
+	return subscription_gap(subscription, id_or_null(arena, after), id_or_null(arena, before), count, reason);
+}
+
+struct value *subscription_take_gap(struct subscription *subscription, struct record_id before)
+{
+	uint64_t dropped = subscription->dropped;
 	subscription->dropped = 0;
-	return subscription_gap(subscription, value_null(arena), dropped, "slow");
+	return gap_between(subscription, subscription->dropped_after, before, dropped, subscription->dropped_reason);
+}
+
+void subscription_tell_gap(const struct subscription *subscription, struct record_id after, struct record_id before,
+			   uint64_t dropped, const char *reason)
+{
+	session_send(subscription->session, gap_between(subscription, after, before, dropped, reason));
+}
+
+void subscription_tell_unrecorded(struct subscription *subscription)
+{
+	const struct exchange *exchange = subscription->session->exchange;
+	if (subscription->phase_told == exchange->unrecorded_phase)
+		return;
+	subscription->phase_told = exchange->unrecorded_phase;
+	subscription_tell_gap(subscription, exchange->log_head, (struct record_id){0}, 0, "unrecorded");
 }
 
 /* The client is behind and conflates: keeps the newest of each key. */
@@ -105,14 +184,14 @@ static void conflate(struct subscription *subscription, const struct batch *batc
 	if (!subscription->conflation)
 		subscription->conflation = conflation_new(settings->slow_threshold_bytes);
 	if (!subscription->conflation || !batch->records) {
-		subscription_lose(subscription, batch->count, METRIC_DROPPED_MEMORY);
+		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_MEMORY);
 		return;
 	}
 	set_state(subscription, SUBSCRIPTION_LAGGING);
 	size_t gone = 0;
 	for (size_t i = 0; i < batch->count; i++)
 		gone += conflation_put(subscription->conflation, batch->records[i]);
-	subscription_lose(subscription, gone, METRIC_DROPPED_CONFLATED);
+	subscription_lose(subscription, gone, batch->after, METRIC_DROPPED_CONFLATED);
 }
 
 /* Lets the batch wait in the outbox. */
@@ -120,8 +199,12 @@ static void queue(struct subscription *subscription, struct batch *batch)
 {
 	struct blob *frame = batch_share(batch);
 	struct outbox *outbox = &subscription->session->outbox;
-	if (!frame || outbox_push(outbox, frame, subscription, batch->count) != OK)
-		subscription_lose(subscription, batch->count, METRIC_DROPPED_MEMORY);
+	if (!frame || outbox_push(outbox, frame, subscription, batch->count) != OK) {
+		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_MEMORY);
+		return;
+	}
+	outbox_last(outbox)->after = batch->after;
+	outbox_last(outbox)->first = batch->first;
 }
 
 static bool has_room(const struct subscription *subscription, const struct batch *batch)
@@ -130,12 +213,18 @@ static bool has_room(const struct subscription *subscription, const struct batch
 	return session->outbox.event_bytes + batch->frame.len <= session->exchange->settings.slow_threshold_bytes;
 }
 
+static void drop_oldest(struct subscription *subscription)
+{
+	struct outbox *outbox = &subscription->session->outbox;
+	struct parcel *parcel;
+	while (!has_room(subscription, &(struct batch){0}) && (parcel = outbox_oldest(outbox, subscription))) {
+		subscription_lose(subscription, parcel->events, parcel->after, METRIC_DROPPED_SLOW);
+		outbox_drop(outbox, parcel);
+	}
+}
+
 static void offer_to_slow(struct subscription *subscription, struct batch *batch)
 {
-	if (subscription->policy == SLOW_CONFLATE) {
-		conflate(subscription, batch);
-		return;
-	}
 	if (has_room(subscription, batch)) {
 		queue(subscription, batch);
 		return;
@@ -146,37 +235,120 @@ static void offer_to_slow(struct subscription *subscription, struct batch *batch
 		break;
 	case SLOW_DROP:
 		queue(subscription, batch);
-		while (!has_room(subscription, &(struct batch){0})) {
-			size_t events = outbox_drop_oldest(&subscription->session->outbox, subscription);
-			if (!events)
-				break;
-			subscription_lose(subscription, events, METRIC_DROPPED_SLOW);
-		}
+		drop_oldest(subscription);
 		break;
 	default:
 		set_state(subscription, SUBSCRIPTION_LAGGING);
-		subscription_lose(subscription, batch->count, METRIC_DROPPED_SLOW);
+		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_SLOW);
 	}
 }
 
-void subscription_offer(struct subscription *subscription, struct batch *batch)
+static void write_or_queue(struct subscription *subscription, struct batch *batch)
 {
 	struct session *session = subscription->session;
-	if (session->state != SESSION_OPEN)
-		return;
-	if (subscription->state == SUBSCRIPTION_LIVE && subscription->dropped && session_is_clear(session))
-		session_send(session, subscription_take_gap(subscription));
-	if (subscription->state == SUBSCRIPTION_LIVE && session_is_clear(session)) {
+	if (subscription->dropped && session_is_clear(session))
+		session_send(session, subscription_take_gap(subscription, batch->first));
+	if (session_is_clear(session)) {
 		session_write(session, batch->frame);
 		metric_add(METRIC_EVENTS_OUT, batch->count);
-	} else if (subscription->state == SUBSCRIPTION_LAGGING && subscription->policy != SLOW_CONFLATE) {
-		subscription_lose(subscription, batch->count, METRIC_DROPPED_SLOW);
 	} else {
 		offer_to_slow(subscription, batch);
 	}
 }
 
-/* Sends what the conflation kept. */
+/* Keeps the newest of the batch, as many as the rate allows. */
+static void drop_over_rate(struct subscription *subscription, const struct batch *batch)
+{
+	struct session *session = subscription->session;
+	uint64_t now_ns = clock_mono_ns();
+	size_t kept = 0;
+	while (batch->records && kept < batch->count && bucket_take(&session->events, 1, now_ns))
+		kept++;
+	size_t lost = batch->count - kept;
+	subscription_lose(subscription, lost, batch->after, METRIC_DROPPED_RATE);
+	if (!kept)
+		return;
+	struct buf out;
+	buf_init(&out);
+	cohort_frame_records(subscription->cohort, batch->records + lost, kept, &out);
+	struct batch rest = {
+		.frame = buf_slice(&out),
+		.is_recorded = batch->is_recorded,
+		.after = batch->after,
+		.first = batch->records[lost]->id,
+		.count = kept,
+	};
+	if (buf_has_failed(&out))
+		subscription_lose(subscription, kept, batch->after, METRIC_DROPPED_MEMORY);
+	else
+		write_or_queue(subscription, &rest);
+	blob_unref(rest.shared);
+	buf_fini(&out);
+}
+
+/* A batch that the client's rate does not allow now. */
+static void offer_over_rate(struct subscription *subscription, struct batch *batch)
+{
+	switch (subscription->policy) {
+	case SLOW_DISCONNECT:
+		session_close(subscription->session, CLOSE_TOO_SLOW);
+		break;
+	case SLOW_CONFLATE:
+		conflate(subscription, batch);
+		session_pace(subscription->session);
+		break;
+	default:
+		drop_over_rate(subscription, batch);
+	}
+}
+
+static bool is_within_rate(struct session *session, size_t events)
+{
+	return !session->exchange->settings.events_per_second || bucket_take(&session->events, events, clock_mono_ns());
+}
+
+static void offer_to_live(struct subscription *subscription, struct batch *batch)
+{
+	struct session *session = subscription->session;
+	bool is_clear = session_is_clear(session), catches_up = batch->is_recorded && subscription->policy == SLOW_CATCHUP;
+	if (!is_clear && catches_up)
+		catchup_start(subscription, batch->after);
+	else if (!is_clear && subscription->policy == SLOW_CONFLATE)
+		conflate(subscription, batch);
+	else if (is_within_rate(session, batch->count))
+		write_or_queue(subscription, batch);
+	else if (catches_up)
+		catchup_start(subscription, batch->after);
+	else
+		offer_over_rate(subscription, batch);
+}
+
+void subscription_offer(struct subscription *subscription, struct batch *batch)
+{
+	if (subscription->session->state != SESSION_OPEN)
+		return;
+	if (subscription->state == SUBSCRIPTION_LIVE)
+		offer_to_live(subscription, batch);
+	else if (subscription->policy == SLOW_CONFLATE)
+		conflate(subscription, batch);
+	else if (batch->is_recorded && subscription->policy == SLOW_CATCHUP)
+		catchup_start(subscription, batch->after);
+	else
+		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_SLOW);
+}
+
+/* Takes the next of what the conflation kept, as many as the rate allows. */
+static size_t take_conflated(struct subscription *subscription, struct record **records, size_t limit)
+{
+	struct bucket *bucket = &subscription->session->events;
+	uint64_t now_ns = clock_mono_ns();
+	size_t count = 0;
+	while (count < limit && conflation_count(subscription->conflation) && bucket_take(bucket, 1, now_ns))
+		records[count++] = conflation_take(subscription->conflation);
+	return count;
+}
+
+/* Sends what the conflation kept. What is over the rate stays there, and the client behind. */
 static void send_conflated(struct subscription *subscription)
 {
 	struct record *records[CONFLATED_BATCH_MAX];
@@ -184,33 +356,38 @@ static void send_conflated(struct subscription *subscription)
 	buf_init(&frames);
 	size_t count, sent = 0;
 	do {
-		for (count = 0; count < CONFLATED_BATCH_MAX; count++)
-			if (!(records[count] = conflation_take(subscription->conflation)))
-				break;
+		count = take_conflated(subscription, records, CONFLATED_BATCH_MAX);
 		if (count)
 			cohort_frame_records(subscription->cohort, records, count, &frames);
 		sent += count;
 		for (size_t i = 0; i < count; i++)
 			record_unref(records[i]);
 	} while (count == CONFLATED_BATCH_MAX);
-	struct blob *blob = buf_has_failed(&frames) ? NULL : blob_new(frames.bytes, frames.len);
-	if (blob && sent) {
+	struct blob *blob = !sent || buf_has_failed(&frames) ? NULL : blob_new(frames.bytes, frames.len);
+	if (blob) {
 		session_send_frame(subscription->session, blob);
 		metric_add(METRIC_EVENTS_OUT, sent);
-	} else if (!blob) {
-		subscription_lose(subscription, sent, METRIC_DROPPED_MEMORY);
+	} else {
+		subscription_lose(subscription, sent, (struct record_id){0}, METRIC_DROPPED_MEMORY);
 	}
 	blob_unref(blob);
 	buf_fini(&frames);
+	if (conflation_count(subscription->conflation)) {
+		set_state(subscription, SUBSCRIPTION_LAGGING);
+		session_pace(subscription->session);
+		return;
+	}
 	conflation_free(subscription->conflation);
 	subscription->conflation = NULL;
 }
 
 void subscription_resume(struct subscription *subscription)
 {
+	if (subscription->state == SUBSCRIPTION_CATCHUP)
+		return;
 	set_state(subscription, SUBSCRIPTION_LIVE);
 	if (subscription->dropped)
-		session_send(subscription->session, subscription_take_gap(subscription));
+		session_send(subscription->session, subscription_take_gap(subscription, (struct record_id){0}));
 	if (subscription->conflation)
 		send_conflated(subscription);
 }

@@ -7,8 +7,6 @@
 /* Live events wait no longer than this for those who catch up. */
 #define RUN_NS (4 * NS_PER_MS)
 #define RUN_PIECES_MAX 256
-/* A session over its rate writes again when this part of a second's events has come in: some at once instead of each alone. */
-#define PACE_PARTS 20
 
 void writer_init(struct writer *writer, struct session *session, bool is_paced, writer_write *write)
 {
@@ -46,18 +44,14 @@ void writer_rest(struct writer *writer)
 /* The writer whose turn it is; NULL: all of them wait for the bucket, which wakes the session. */
 static struct writer *next_of(struct session *session, uint64_t now_ns)
 {
-	uint64_t rate = session->exchange->settings.events_per_second;
 	bool is_over = bucket_wait_ms(&session->events, 1, now_ns) > 0;
 	LIST_FOREACH(&session->writers, at, following) {
 		struct writer *writer = LIST_ENTRY(at, struct writer, in_session);
 		if (!is_over || !writer->is_paced)
 			return writer;
 	}
-	if (!list_is_empty(&session->writers)) {
-		uint64_t tokens = rate / PACE_PARTS ? rate / PACE_PARTS : 1;
-		uint64_t wait_ms = bucket_wait_ms(&session->events, tokens, now_ns);
-		alarm_set(&session->exchange->alarms, &session->pace, now_ns + wait_ms * NS_PER_MS);
-	}
+	if (!list_is_empty(&session->writers))
+		session_pace(session);
 	return NULL;
 }
 
