@@ -1,0 +1,72 @@
+#include "gateway/worker/redis_settings.h"
+
+#include <stdio.h>
+
+#include "common/base/clock.h"
+
+static enum err copy_names(const char *option, struct config_list list, struct intake_names *ret_names, char *ret_why)
+{
+	if (list.count > INTAKE_NAMES_MAX) {
+		snprintf(ret_why, 256, "%s: more than %d names", option, INTAKE_NAMES_MAX);
+		return ERR_RANGE;
+	}
+	for (size_t i = 0; i < list.count; i++)
+		ret_names->names[i] = list.items[i];
+	ret_names->count = list.count;
+	return OK;
+}
+
+static void set_upstream(struct redis_settings *settings, const struct config *config, const char *node_name)
+{
+	settings->upstream = (struct upstream_settings){
+	    .url = &settings->url,
+	    .prefix = config->redis_prefix,
+	    .node_name = node_name,
+	    .patterns = config->redis_patterns.items,
+	    .pattern_count = config->redis_patterns.count,
+	    .live_channel = config->history_enabled ? settings->live_channel : NULL,
+	    .connect_timeout_ns = config->redis_connect_timeout,
+	    .backoff_min_ns = config->redis_backoff_min,
+	    .backoff_max_ns = config->redis_backoff_max,
+	    .heartbeat_ns = config->redis_heartbeat,
+	    .payload_bytes_max = config->limits_event_bytes,
+	};
+}
+
+enum err redis_settings_init(struct redis_settings *settings, const struct config *config, const char *node_name,
+                             char ret_why[256])
+{
+	char why[URL_WHY_BYTES];
+	enum err error = copy_names("fields.session", config->fields_session, &settings->fields.session, ret_why);
+	if (!error)
+		error = copy_names("fields.agent", config->fields_agent, &settings->fields.agent, ret_why);
+	if (!error)
+		error = copy_names("fields.type", config->fields_type, &settings->fields.type, ret_why);
+	if (error)
+		return error;
+	error = url_parse(config->redis_url, &settings->url, why);
+	if (error) {
+		snprintf(ret_why, 256, "redis.url: %.240s", why);
+		return error;
+	}
+	int len = snprintf(settings->live_channel, sizeof settings->live_channel, "%slive", config->redis_prefix);
+	if (len < 0 || (size_t)len >= sizeof settings->live_channel) {
+		snprintf(ret_why, 256, "redis.prefix: too long");
+		return ERR_RANGE;
+	}
+	set_upstream(settings, config, node_name);
+	settings->log = (struct logscript_settings){
+	    .prefix = config->redis_prefix,
+	    .lease_ms = config->record_lease / NS_PER_MS,
+	    .log_events_max = config->history_max_events,
+	    .log_age_ms = config->history_max_age / NS_PER_MS,
+	    .session_events_max = config->session_max_events,
+	    .session_idle_ms = config->session_idle_expiry / NS_PER_MS,
+	};
+	return OK;
+}
+
+void redis_settings_fini(struct redis_settings *settings)
+{
+	url_fini(&settings->url);
+}
