@@ -248,6 +248,11 @@ void catchup_start(struct subscription *subscription, struct record_id place)
 		discard(subscription->catchup);
 }
 
+void catchup_fall_behind(struct subscription *subscription, struct record_id place)
+{
+	catchup_start(subscription, record_id_is_zero(place) ? CATCHUP_ORIGIN : place);
+}
+
 void catchup_stop(struct subscription *subscription)
 {
 	if (subscription->catchup)

@@ -14,6 +14,9 @@
 #include "gateway/session/reader.h"
 #include "gateway/session/writers.h"
 
+/* In front of all events, in a log that was empty then: what it lost since is missing. Redis gives no smaller id. */
+#define CATCHUP_ORIGIN ((struct record_id){0, 1})
+
 struct exchange;
 struct resume;
 struct subscription;
@@ -32,8 +35,10 @@ struct catchup {
 	struct resume *resume;   /* the request that began it, while its reply is owed (resume.h) */
 };
 
-/* The subscription goes on from behind place, wherever it was. Without memory its session is closed. */
+/* The subscription goes on from behind place, wherever it was; zero: from the first event that there is. Without memory its session is closed. */
 void catchup_start(struct subscription *subscription, struct record_id place);
+/* The same for one that was live up to place: what the log loses behind it is told also where it was live before the first event. */
+void catchup_fall_behind(struct subscription *subscription, struct record_id place);
 void catchup_stop(struct subscription *subscription); /* harmless when it does not catch up; an owed reply is given */
 void catchup_move(struct catchup *catchup, struct record_id place);
 struct record_id catchup_place(const struct catchup *catchup);

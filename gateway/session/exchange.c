@@ -8,6 +8,7 @@
 #include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/position.h"
+#include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
 
@@ -39,6 +40,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	alarms_init(&exchange->alarms);
 	table_init(&exchange->cohorts);
 	table_init(&exchange->askers);
+	list_init(&exchange->publishes);
 	heartbeats_init(&exchange->heartbeats, settings->heartbeat_ns);
 	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
 	buf_init(&exchange->message);
@@ -56,6 +58,7 @@ void exchange_free(struct exchange *exchange)
 		buf_fini(&exchange->spare[i]);
 	index_free(exchange->index);
 	table_fini(&exchange->cohorts);
+	publishes_forget(exchange);
 	table_fini(&exchange->askers);
 	arena_fini(&exchange->arena);
 	buf_fini(&exchange->message);
@@ -76,6 +79,8 @@ void exchange_deliver(struct exchange *exchange, const struct record_batch *batc
 {
 	if (batch->is_recorded)
 		position_take(exchange, batch);
+	else
+		exchange->unrecorded_count += batch->count;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct record *record = batch->records[i];
 		if (!position_is_new(exchange, record))

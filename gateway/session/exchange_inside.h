@@ -34,6 +34,9 @@ struct exchange {
 	struct feed_state feed;     /* as the feed said last; epoch 0: no log is known, and log_head is zero */
 	struct record_id log_head;  /* everything up to it was decided over here, of feed.log.epoch */
 	uint64_t unrecorded_phase;  /* how often the feed stopped to give ids */
+	uint64_t unrecorded_count;  /* events that came without ids, ever, and how many of them came again with them: in the same order */
+	uint64_t repeat_count;
+	uint64_t newest_live;       /* the unrecorded_count that who went live last has not seen */
 	bool is_redis_down;
 	struct ring *ring;
 	size_t ring_count;          /* as the metric has it */
@@ -42,6 +45,7 @@ struct exchange {
 	struct buf piece;           /* the frame of one that catches up */
 	struct table askers;  /* struct asker by ticket */
 	uint64_t last_ticket;
+	struct list publishes; /* struct publish, in_exchange: what clients publish and is not answered yet */
 	struct list writing;  /* sessions with writers, in_writing; those whose port is not clear come back by session_writable() */
 	struct alarms alarms;
 };

@@ -46,6 +46,26 @@ static void tell_unrecorded(struct subscription *subscription, struct record_id 
 	subscription_tell_unrecorded(subscription);
 }
 
+/* Who went live after an event came without its id has not had it: reads it now that it is in the log. */
+static void read_repeats(struct subscription *subscription, struct record_id after)
+{
+	const struct exchange *exchange = subscription->session->exchange;
+	if (subscription->unseen > exchange->repeat_count && subscription->session->state == SESSION_OPEN)
+		catchup_fall_behind(subscription, after);
+}
+
+static void take_repeats(struct exchange *exchange, const struct record_batch *batch)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < batch->count; i++)
+		count += batch->records[i]->is_repeat && position_is_new(exchange, batch->records[i]);
+	if (count && exchange->newest_live > exchange->repeat_count) {
+		flush_all(exchange);
+		visit_live(exchange, read_repeats, exchange->log_head);
+	}
+	exchange->repeat_count += count;
+}
+
 void position_take(struct exchange *exchange, const struct record_batch *batch)
 {
 	if (batch->count && record_id_compare(batch->after, exchange->log_head) > 0) {
@@ -54,6 +74,7 @@ void position_take(struct exchange *exchange, const struct record_batch *batch)
 			visit_live(exchange, tell_hole, batch->records[0]->id);
 		exchange->log_head = batch->after;
 	}
+	take_repeats(exchange, batch);
 	ring_push(exchange->ring, batch);
 	count_ring(exchange);
 }

@@ -164,7 +164,8 @@ static bool find_start(const struct exchange *exchange, const struct moment *mom
 	struct record_id id = moment->cursor.id;
 	uint64_t now_ms = clock_wall_ms(), latest_ms = (head.ms > now_ms ? head.ms : now_ms) + FUTURE_MS;
 	bool is_other = moment->cursor.has_epoch && moment->cursor.epoch != cursor_epoch(log->epoch);
-	*ret_start = id;
+	bool was_empty = record_id_is_zero(id) && moment->cursor.has_epoch && !record_id_is_zero(head);
+	*ret_start = was_empty ? CATCHUP_ORIGIN : id;
 	if (!is_other && id.ms <= latest_ms)
 		return true;
 	*ret_start = earlier(id, log->base);

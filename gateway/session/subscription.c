@@ -55,6 +55,8 @@ static void set_state(struct subscription *subscription, enum subscription_state
 
 void subscription_go_live(struct subscription *subscription)
 {
+	struct exchange *exchange = subscription->session->exchange;
+	subscription->unseen = exchange->newest_live = exchange->unrecorded_count;
 	set_state(subscription, SUBSCRIPTION_LIVE);
 	cohort_part(subscription->cohort, subscription);
 	cohort_join(subscription->cohort, subscription);
@@ -312,13 +314,13 @@ static void offer_to_live(struct subscription *subscription, struct batch *batch
 	struct session *session = subscription->session;
 	bool is_clear = session_is_clear(session), catches_up = batch->is_recorded && subscription->policy == SLOW_CATCHUP;
 	if (!is_clear && catches_up)
-		catchup_start(subscription, batch->after);
+		catchup_fall_behind(subscription, batch->after);
 	else if (!is_clear && subscription->policy == SLOW_CONFLATE)
 		conflate(subscription, batch);
 	else if (is_within_rate(session, batch->count))
 		write_or_queue(subscription, batch);
 	else if (catches_up)
-		catchup_start(subscription, batch->after);
+		catchup_fall_behind(subscription, batch->after);
 	else
 		offer_over_rate(subscription, batch);
 }
@@ -332,7 +334,7 @@ void subscription_offer(struct subscription *subscription, struct batch *batch)
 	else if (subscription->policy == SLOW_CONFLATE)
 		conflate(subscription, batch);
 	else if (batch->is_recorded && subscription->policy == SLOW_CATCHUP)
-		catchup_start(subscription, batch->after);
+		catchup_fall_behind(subscription, batch->after);
 	else
 		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_SLOW);
 }

@@ -37,6 +37,7 @@ struct subscription {
 	struct record_id dropped_after; /* what the client has had before the first of them */
 	const char *dropped_reason;
 	bool keeps_records;            /* counted in the cohort's keeping_count */
+	uint64_t unseen;               /* the exchange's unrecorded_count when it went live: those it has not had */
 	uint64_t phase_told;           /* the last phase without ids that the client knows of */
 	struct conflation *conflation; /* NULL unless LAGGING under conflate */
 	struct catchup *catchup;       /* NULL unless CATCHUP */
