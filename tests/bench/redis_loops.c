@@ -55,7 +55,7 @@ static size_t make_call(const char **words, size_t *lens, const char *sha, const
 	memset(payload, 'x', sizeof payload);
 	memcpy(payload, "{\"text\":\"", 9);
 	memcpy(payload + sizeof payload - 2, "\"}", 2);
-	static const char *const bounds[] = {"0", "0", "0", "86400000"};
+	static const char *const bounds[] = {"0", "0", "86400000"};
 	size_t count = 0;
 	count = put_text(words, lens, count, "EVALSHA");
 	count = put_text(words, lens, count, sha);
