@@ -8,6 +8,7 @@
 #include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/position.h"
+#include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
 
@@ -57,6 +58,7 @@ void exchange_free(struct exchange *exchange)
 		buf_fini(&exchange->spare[i]);
 	index_free(exchange->index);
 	table_fini(&exchange->cohorts);
+	publishes_forget(exchange);
 	table_fini(&exchange->askers);
 	arena_fini(&exchange->arena);
 	buf_fini(&exchange->message);

@@ -195,13 +195,21 @@ static bool leaves_page(struct reader *reader, struct record_id next)
 		reader->is_over = is_before(next, reader->to);
 		return reader->is_over;
 	}
-	struct record_id until = has_ring(reader) ? ring_start(ring_of(reader)) : RECORD_ID_MAX;
-	if (is_before(reader->to, until))
-		until = reader->to;
+	struct record_id until = reader->to, start = has_ring(reader) ? ring_start(ring_of(reader)) : RECORD_ID_MAX;
+	if (is_before(reader->place, start) && is_before(start, until))
+		until = start;
 	if (!is_before(until, next))
 		return false;
 	reader->place = later(reader->place, until);
 	return true;
+}
+
+/* The ring has what comes next. Where the range has an end in front of which the ring is used up, the log is asked whether it
+ * holds more than the node has delivered. */
+static bool is_in_ring(const struct reader *reader)
+{
+	return has_ring(reader) && ring_covers(ring_of(reader), reader->place) &&
+	       (is_endless(reader) || is_before(reader->place, ring_end(ring_of(reader))));
 }
 
 static bool is_finished(const struct reader *reader)
@@ -229,7 +237,7 @@ static enum reader_step find_next(struct reader *reader, const struct record **r
 			return READER_GAP;
 		if (reader->is_at_last || is_finished(reader))
 			return READER_END;
-		if (has_ring(reader) && ring_covers(ring_of(reader), reader->place)) {
+		if (is_in_ring(reader)) {
 			asker_cancel(&reader->asker);
 			reader->has_failed = false;
 			drop_page(reader);

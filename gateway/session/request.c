@@ -120,20 +120,22 @@ static void on_auth(const struct request *request)
 
 static void on_past(const struct request *request)
 {
-	request_fail(request, "unsupported", "this gateway keeps no history: it delivers live events only");
-}
-
-static void on_publish(const struct request *request)
-{
-	request_fail(request, "unsupported", "this gateway takes no events from clients: PUBLISH them in Redis");
+	request_fail(request, "unsupported", "this version of the gateway has no state and no replay");
 }
 
 static const struct {
 	const char *name;
 	void (*handle)(const struct request *request);
 } ops[] = {
-	{"subscribe", request_subscribe}, {"unsubscribe", request_unsubscribe}, {"ping", on_ping},     {"auth", on_auth},       {"history", on_past},
-	{"state", on_past},          {"replay", on_past},             {"control", on_past}, {"publish", on_publish},
+	{"subscribe", request_subscribe},
+	{"unsubscribe", request_unsubscribe},
+	{"history", request_history},
+	{"publish", request_publish},
+	{"ping", on_ping},
+	{"auth", on_auth},
+	{"state", on_past},
+	{"replay", on_past},
+	{"control", on_past},
 };
 
 static void refuse_unknown(const struct request *request, struct slice name)

@@ -9,6 +9,7 @@
 #include "common/protocol/value.h"
 #include "gateway/filter/filter.h"
 
+struct exchange;
 struct session;
 
 /* Lives during the call. */
@@ -21,6 +22,9 @@ struct request {
 
 void request_subscribe(const struct request *request);
 void request_unsubscribe(const struct request *request);
+void request_history(const struct request *request);
+void request_publish(const struct request *request);
+void publishes_forget(struct exchange *exchange); /* those that wait for their answer in vain: the exchange ends */
 
 void request_succeed(const struct request *request, struct value *ok);
 void request_reply(struct session *session, const struct value *id, struct value *ok); /* without an id: does nothing */
