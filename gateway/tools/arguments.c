@@ -1,0 +1,177 @@
+#include "gateway/tools/arguments.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec/json.h"
+
+#define URL_DEFAULT "ws://127.0.0.1:8080"
+#define TOKEN_VARIABLE "TGCLI_TOKEN"
+
+static bool refuse(const char *name, const char *why)
+{
+	fprintf(stderr, "tgcli: %s: %s (see tgcli --help)\n", name, why);
+	return false;
+}
+
+static void add_to_list(struct buf *list, const char *text)
+{
+	buf_append_char(list, list->len ? ',' : '[');
+	json_append_string(list, slice_of(text));
+}
+
+/* One url, or several with commas between. A comma inside a url stays where no url follows it. */
+static bool add_urls(struct arguments *arguments, char *text)
+{
+	for (char *next; text; text = next) {
+		if (arguments->url_count == ARGUMENTS_URLS_MAX)
+			return refuse("--url", "too many");
+		next = strstr(text, ",ws");
+		if (next)
+			*next++ = '\0';
+		arguments->urls[arguments->url_count++] = text;
+	}
+	return true;
+}
+
+static bool read_number(const char *name, const char *value, uint64_t *ret_number)
+{
+	char *rest;
+	if (*value < '1' || *value > '9')
+		return refuse(name, "a whole number above 0 is needed");
+	*ret_number = strtoull(value, &rest, 10);
+	return *rest == '\0' || refuse(name, "a whole number above 0 is needed");
+}
+
+static bool read_format(const char *value, enum format *ret_format)
+{
+	static const char *const names[] = {"text", "ndjson", "json"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*ret_format = (enum format)i;
+			return true;
+		}
+	}
+	return refuse("--format", "text, ndjson or json is needed");
+}
+
+static bool add_channel(struct arguments *arguments, const char *value)
+{
+	if (arguments->channel_count == ARGUMENTS_CHANNELS_MAX)
+		return refuse("--channel", "too many");
+	arguments->channels[arguments->channel_count++] = value;
+	return true;
+}
+
+static bool add_session(struct arguments *arguments, const char *value)
+{
+	add_to_list(&arguments->session, value);
+	arguments->only_session = arguments->session_count++ ? NULL : value;
+	return true;
+}
+
+static bool read_where(struct arguments *arguments, const char *value)
+{
+	enum json_kind kind;
+	arguments->where = value;
+	return (json_is_valid(slice_of(value), &kind, NULL) && kind == JSON_ARRAY) || refuse("--where", "a JSON array is needed");
+}
+
+/* An option and its value. False: said why. */
+static bool read_option(struct arguments *arguments, const char *name, char *value)
+{
+	const struct {
+		const char *name;
+		const char **text;
+	} texts[] = {{"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
+		     {"--to", &arguments->to},       {"--slow", &arguments->slow}};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		if (strcmp(name, texts[i].name) == 0) {
+			*texts[i].text = value;
+			return true;
+		}
+	}
+	if (strcmp(name, "--url") == 0)
+		return add_urls(arguments, value);
+	if (strcmp(name, "--channel") == 0)
+		return add_channel(arguments, value);
+	if (strcmp(name, "--session") == 0)
+		return add_session(arguments, value);
+	if (strcmp(name, "--where") == 0)
+		return read_where(arguments, value);
+	if (strcmp(name, "--format") == 0)
+		return read_format(value, &arguments->format);
+	if (strcmp(name, "--count") == 0)
+		return read_number(name, value, &arguments->count);
+	if (strcmp(name, "--limit") == 0)
+		return read_number(name, value, &arguments->limit);
+	if (strcmp(name, "--agent") != 0 && strcmp(name, "--type") != 0)
+		return refuse(name, "there is no such option");
+	add_to_list(strcmp(name, "--agent") == 0 ? &arguments->agent : &arguments->type, value);
+	return true;
+}
+
+static bool read_flag(struct arguments *arguments, const char *name)
+{
+	if (strcmp(name, "--json") == 0)
+		arguments->format = FORMAT_NDJSON;
+	else if (strcmp(name, "--reverse") == 0)
+		arguments->reverse = true;
+	else
+		return false;
+	return true;
+}
+
+bool arguments_read(struct arguments *arguments, int argc, char **argv)
+{
+	*arguments = (struct arguments){.token = getenv(TOKEN_VARIABLE)};
+	for (int i = 0; i < argc; i++) {
+		bool is_option = strncmp(argv[i], "--", 2) == 0;
+		if (!is_option && arguments->word_count == ARGUMENTS_WORDS_MAX)
+			return refuse(argv[i], "one word too many");
+		if (!is_option)
+			arguments->words[arguments->word_count++] = argv[i];
+		else if (read_flag(arguments, argv[i]))
+			continue;
+		else if (i + 1 == argc)
+			return refuse(argv[i], "a value is missing, or there is no such option");
+		else if (!read_option(arguments, argv[i], argv[i + 1]))
+			return false;
+		else
+			i++;
+	}
+	if (!arguments->url_count)
+		arguments->urls[arguments->url_count++] = URL_DEFAULT;
+	return true;
+}
+
+void arguments_fini(struct arguments *arguments)
+{
+	buf_fini(&arguments->session);
+	buf_fini(&arguments->agent);
+	buf_fini(&arguments->type);
+}
+
+static void append_list(struct buf *out, const char *name, const struct buf *list)
+{
+	if (!list->len)
+		return;
+	buf_printf(out, "%s\"%s\":", out->bytes[out->len - 1] == '{' ? "" : ",", name);
+	buf_append_slice(out, buf_slice(list));
+	buf_append_char(out, ']');
+}
+
+void arguments_append_filter(struct buf *out, const struct arguments *arguments, bool with_session)
+{
+	buf_append_char(out, '{');
+	if (buf_has_failed(out))
+		return;
+	if (with_session)
+		append_list(out, "session", &arguments->session);
+	append_list(out, "agent", &arguments->agent);
+	append_list(out, "type", &arguments->type);
+	if (arguments->where)
+		buf_printf(out, "%s\"where\":%s", out->bytes[out->len - 1] == '{' ? "" : ",", arguments->where);
+	buf_append_char(out, '}');
+}

@@ -1,0 +1,24 @@
+/* The commands of tgcli. Each gives the exit status of the program. */
+#ifndef GATEWAY_TOOLS_COMMANDS_H
+#define GATEWAY_TOOLS_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "common/client/tgclient.h"
+#include "gateway/tools/arguments.h"
+
+#define EXIT_REFUSED 1 /* the gateway refused or ended it for good, or cannot be reached */
+#define EXIT_USAGE 2
+
+int command_watch(const struct arguments *arguments);
+int command_history(const struct arguments *arguments);
+int command_publish(const struct arguments *arguments);
+int command_ping(const struct arguments *arguments);
+
+/* A client with the urls and the token of the arguments, opened. NULL: said why on standard error. */
+struct tgc_client *commands_client(const struct arguments *arguments, const struct tgc_handlers *handlers);
+bool commands_interrupted(void); /* by a signal that asks for the end */
+/* Turns the client and writes out what was shown. False: the client is closed, or standard output is. */
+bool commands_turn(struct tgc_client *client, int timeout_ms);
+
+#endif

@@ -1,0 +1,61 @@
+#include "gateway/tools/show.h"
+
+void show_text(FILE *out, struct tgc_text text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		putc((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f ? '?' : text.ptr[i], out);
+}
+
+static void write_bytes(struct tgc_text text)
+{
+	fwrite(text.ptr, 1, text.len, stdout);
+}
+
+void show_event(struct show *show, const struct tgc_event *event)
+{
+	switch (show->format) {
+	case FORMAT_TEXT:
+		show_text(stdout, event->channel);
+		putchar(' ');
+		write_bytes(event->data);
+		putchar('\n');
+		break;
+	case FORMAT_NDJSON:
+		write_bytes(event->element);
+		putchar('\n');
+		break;
+	case FORMAT_JSON:
+		fputs(show->shown ? ",\n" : "[\n", stdout);
+		write_bytes(event->element);
+		break;
+	}
+	show->shown++;
+}
+
+void show_end(struct show *show)
+{
+	if (show->format == FORMAT_JSON)
+		fputs(show->shown ? "\n]\n" : "[]\n", stdout);
+	fflush(stdout);
+}
+
+void show_state(const struct tgc_status *status)
+{
+	if (status->state != TGC_WAITING && status->state != TGC_CLOSED)
+		return;
+	fprintf(stderr, "tgcli: %s: %s", status->url, status->reason);
+	if (status->code >= 1000)
+		fprintf(stderr, " (%u)", status->code);
+	if (status->state == TGC_WAITING)
+		fprintf(stderr, "; next try in %llu ms", (unsigned long long)status->retry_in_ms);
+	fputc('\n', stderr);
+}
+
+void show_error(const struct tgc_reply *reply)
+{
+	fputs("tgcli: ", stderr);
+	show_text(stderr, reply->code);
+	fputs(": ", stderr);
+	show_text(stderr, reply->message);
+	fputc('\n', stderr);
+}

@@ -1,0 +1,122 @@
+/* tgcli watch: one line an event, each once and in order, whatever happens to nodes; gaps and notices on standard error. */
+#include <stdlib.h>
+
+#include "gateway/tools/commands.h"
+#include "gateway/tools/show.h"
+
+struct watch {
+	const struct arguments *arguments;
+	struct show show;
+	bool is_over;
+	int status; /* the exit status once is_over */
+};
+
+static void end(struct watch *watch, int status)
+{
+	watch->is_over = true;
+	watch->status = status;
+}
+
+static void on_state(struct tgc_client *client, void *context, const struct tgc_status *status)
+{
+	(void)client;
+	if (status->state == TGC_CLOSED)
+		end(context, EXIT_REFUSED);
+	show_state(status);
+}
+
+static void on_event(struct tgc_client *client, void *context, const struct tgc_event *event)
+{
+	struct watch *watch = context;
+	(void)client;
+	if (watch->is_over)
+		return;
+	show_event(&watch->show, event);
+	if (watch->show.shown == watch->arguments->count)
+		end(watch, EXIT_SUCCESS);
+}
+
+static void on_gap(struct tgc_client *client, void *context, const struct tgc_gap *gap)
+{
+	(void)client;
+	(void)context;
+	fputs("tgcli: gap (", stderr);
+	show_text(stderr, gap->reason);
+	fputs(")", stderr);
+	if (gap->after.len) {
+		fputs(" after ", stderr);
+		show_text(stderr, gap->after);
+	}
+	if (gap->before.len) {
+		fputs(" before ", stderr);
+		show_text(stderr, gap->before);
+	}
+	if (gap->dropped >= 0)
+		fprintf(stderr, ": %lld events not shown", (long long)gap->dropped);
+	fputc('\n', stderr);
+}
+
+static void on_notice(struct tgc_client *client, void *context, const struct tgc_notice *notice)
+{
+	(void)client;
+	(void)context;
+	fputs("tgcli: notice ", stderr);
+	show_text(stderr, notice->json);
+	fputc('\n', stderr);
+}
+
+static void on_subscribed(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply)
+{
+	struct tgc_status status;
+	(void)sub;
+	if (reply->kind == TGC_REPLY_ERROR) {
+		show_error(reply);
+		end(context, EXIT_REFUSED);
+		return;
+	}
+	tgc_status(client, &status);
+	fprintf(stderr, "tgcli: watching %s\n", status.url);
+}
+
+static bool subscribe(struct tgc_client *client, const struct arguments *arguments)
+{
+	struct buf filter;
+	buf_init(&filter);
+	arguments_append_filter(&filter, arguments, true);
+	buf_append_char(&filter, '\0');
+	const struct tgc_subscription wish = {.channels = arguments->channels,
+					      .channel_count = arguments->channel_count,
+					      .filter = filter.bytes,
+					      .since = arguments->since,
+					      .slow = arguments->slow};
+	bool is_done = !buf_has_failed(&filter) && tgc_subscribe(client, &wish, NULL) == TGC_OK;
+	if (!is_done)
+		fprintf(stderr, "tgcli: %s\n", tgc_why(client));
+	buf_fini(&filter);
+	return is_done;
+}
+
+int command_watch(const struct arguments *arguments)
+{
+	struct watch watch = {.arguments = arguments, .show = {.format = arguments->format}};
+	const struct tgc_handlers handlers = {.context = &watch,
+					      .on_state = on_state,
+					      .on_event = on_event,
+					      .on_gap = on_gap,
+					      .on_notice = on_notice,
+					      .on_subscribed = on_subscribed};
+	struct tgc_client *client = commands_client(arguments, &handlers);
+	if (!client)
+		return EXIT_USAGE;
+	if (!subscribe(client, arguments)) {
+		end(&watch, EXIT_USAGE);
+	} else {
+		while (!watch.is_over && !commands_interrupted()) {
+			if (!commands_turn(client, -1) && !watch.is_over)
+				end(&watch, EXIT_REFUSED);
+		}
+		show_end(&watch.show);
+	}
+	tgc_free(client);
+	return watch.is_over ? watch.status : EXIT_SUCCESS;
+}
