@@ -104,6 +104,7 @@ static struct server_settings server_settings(const struct app *app)
 		.message_bytes_max = config->limits_message_bytes,
 		.handshake_timeout_ns = config->handshake_timeout,
 		.close_timeout_ns = config->close_timeout,
+		.http_timeout_ns = config->http_timeout,
 		.connections = app->connections,
 	};
 }

@@ -14,7 +14,7 @@ typedef bool judge(const struct head *head, const struct upgrade_policy *policy,
 static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message,
                    enum metric metric)
 {
-	*ret_refusal = (struct refusal){status, code, message, metric, 0};
+	*ret_refusal = (struct refusal){status, code, message, metric, 0, NULL};
 	return false;
 }
 
@@ -107,61 +107,10 @@ static bool has_prefix(struct slice text, const char *prefix)
 	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
-static struct slice without_port(struct slice authority, const char *default_port)
-{
-	size_t len = strlen(default_port);
-	if (authority.len > len && memcmp(authority.ptr + authority.len - len, default_port, len) == 0)
-		authority.len -= len;
-	return authority;
-}
-
-/* The scheme cannot be compared: behind a proxy that ends TLS the gateway does not see the browser's. */
-static bool is_same_origin(struct slice origin, struct slice host)
-{
-	const char *default_port;
-	size_t scheme_len;
-	if (has_prefix(origin, "https://")) {
-		default_port = ":443";
-		scheme_len = strlen("https://");
-	} else if (has_prefix(origin, "http://")) {
-		default_port = ":80";
-		scheme_len = strlen("http://");
-	} else {
-		return false;
-	}
-	struct slice authority = {origin.ptr + scheme_len, origin.len - scheme_len};
-	return head_is_same_word(without_port(authority, default_port), without_port(host, default_port));
-}
-
-static bool is_allowed_origin(const struct upgrade_policy *policy, struct slice origin)
-{
-	for (size_t i = 0; i < policy->origin_count; i++) {
-		if (slice_equal(policy->origins[i], origin) && !slice_is(origin, "null"))
-			return true;
-	}
-	return false;
-}
-
-static bool allows_any_origin(const struct upgrade_policy *policy)
-{
-	for (size_t i = 0; i < policy->origin_count; i++) {
-		if (slice_is(policy->origins[i], "*"))
-			return true;
-	}
-	return false;
-}
-
-/* No Origin: not a browser, whose user it could harm. "null" names no origin, so it can only be allowed by "*". */
 static bool judge_origin(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
 {
-	struct slice origin, host;
-	size_t count;
-	bool has_one = head_get(head, "Origin", &origin, &count);
-	if (count == 0 || allows_any_origin(policy))
-		return true;
-	if (has_one && policy->origin_count && is_allowed_origin(policy, origin))
-		return true;
-	if (has_one && policy->origin_count == 0 && head_get(head, "Host", &host, NULL) && is_same_origin(origin, host))
+	struct slice origin;
+	if (cors_judge(&policy->cors, head, &origin) != CORS_REFUSED)
 		return true;
 	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins",
 	              METRIC_REFUSED_ORIGIN);

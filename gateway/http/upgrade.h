@@ -8,13 +8,13 @@
 
 #include "common/base/slice.h"
 #include "common/data/buf.h"
+#include "gateway/http/cors.h"
 #include "gateway/http/head.h"
-#include "gateway/session/front.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/front.h"
 
 struct upgrade_policy {
-	const struct slice *origins; /* exact scheme://host[:port]; "*" any */
-	size_t origin_count;         /* 0: same origin only (Origin's host and port equal Host) */
+	struct cors cors;
 	bool draining;
 	unsigned retry_after_s;
 };
@@ -22,11 +22,12 @@ struct upgrade_policy {
 enum upgrade_verdict { UPGRADE_GO, UPGRADE_REFUSE };
 
 struct refusal {
-	unsigned status;          /* 400 403 404 405 408 414 426 429 431 503 505 */
+	unsigned status;          /* 400 403 404 405 406 408 413 414 415 417 426 429 431 500 501 503 504 505 */
 	const char *code;         /* static, snake_case: "bad_request", "origin_not_allowed", ... */
 	const char *message;      /* static sentence */
 	enum metric metric;
 	unsigned retry_after_s;   /* 0: no Retry-After */
+	const char *allow;        /* static; the methods of the path, with 405; NULL: GET */
 };
 
 enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy, const struct front **ret_front,

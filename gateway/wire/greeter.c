@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/data/buf.h"
+#include "gateway/http/api.h"
 #include "gateway/http/head.h"
 #include "gateway/http/upgrade.h"
 #include "gateway/metrics/metrics.h"
@@ -27,6 +28,7 @@ struct greeting {
 	struct address_key address;
 	struct buf head;
 	size_t judged_bytes; /* how much of head was judged last */
+	bool is_kept;        /* an earlier request was answered: the peer owes no other */
 };
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -95,12 +97,29 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 	buf_fini(&bytes);
 }
 
+static void hand_on(struct greeting *greeting, const struct head *head)
+{
+	struct greeter *greeter = greeting->greeter;
+	struct greeted_request request = {
+		.fd = greeting->fd,
+		.address = greeting->address,
+		.bytes = greeting->head,
+		.head = head,
+	};
+	buf_init(&greeting->head);
+	forget(greeting);
+	greeter->requested(greeter->context, &request);
+}
+
 static void judge_whole(struct greeting *greeting, const struct head *head)
 {
+	if (api_knows(head->path)) {
+		hand_on(greeting, head);
+		return;
+	}
 	const struct greeter_settings *settings = &greeting->greeter->settings;
 	struct upgrade_policy policy = {
-		.origins = settings->origins,
-		.origin_count = settings->origin_count,
+		.cors = settings->cors,
 		.draining = greeting->greeter->is_draining,
 		.retry_after_s = RETRY_AFTER_S,
 	};
@@ -191,7 +210,7 @@ static void on_expired(struct deadline *deadline)
 {
 	struct greeting *greeting = LIST_ENTRY(deadline, struct greeting, deadline);
 	if (greeting->head.len == 0) {
-		metric_add(METRIC_REFUSED_TIMEOUT, 1);
+		metric_add(METRIC_REFUSED_TIMEOUT, !greeting->is_kept);
 		give_up(greeting);
 		return;
 	}
@@ -228,13 +247,14 @@ static bool watch(struct greeting *greeting)
 	return uv_poll_start(&greeting->poll, UV_READABLE, on_readable) == 0;
 }
 
-static void greet(struct greeter *greeter, int fd, struct address_key address)
+/* NULL: no memory, and the descriptor and the admission are let go. */
+static struct greeting *greeting_new(struct greeter *greeter, int fd, struct address_key address)
 {
 	struct greeting *greeting = calloc(1, sizeof *greeting);
 	if (!greeting) {
 		connections_release(greeter->settings.connections, address);
 		close(fd);
-		return;
+		return NULL;
 	}
 	greeting->greeter = greeter;
 	greeting->fd = fd;
@@ -244,18 +264,46 @@ static void greet(struct greeter *greeter, int fd, struct address_key address)
 	list_append(&greeter->greetings, &greeting->link);
 	metric_gauge_add(METRIC_HANDSHAKES, 1);
 	deadlines_start(&greeter->deadlines, &greeting->deadline);
-	/* The head has often come with the connection: then no watcher is needed. */
+	return greeting;
+}
+
+/* The head has often come with the connection: then no watcher is needed. */
+static void start(struct greeting *greeting)
+{
 	if (hear(greeting) && !watch(greeting))
 		give_up(greeting);
 }
 
+static void greet(struct greeter *greeter, int fd, struct address_key address)
+{
+	struct greeting *greeting = greeting_new(greeter, fd, address);
+	if (greeting)
+		start(greeting);
+}
+
+void greeter_resume(struct greeter *greeter, int fd, struct address_key address, struct buf *bytes)
+{
+	struct greeting *greeting = greeting_new(greeter, fd, address);
+	if (!greeting) {
+		buf_fini(bytes);
+		return;
+	}
+	greeting->is_kept = true;
+	if (bytes->len == 0)
+		buf_fini(bytes);
+	greeting->head = *bytes;
+	if (greeting->head.len == 0 || judge(greeting))
+		start(greeting);
+}
+
 void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
-		  struct farewell *farewell, greeter_upgraded *upgraded, void *context)
+		  struct farewell *farewell, greeter_upgraded *upgraded, greeter_requested *requested, void *context)
 {
 	greeter->settings = *settings;
 	greeter->loop = loop;
 	greeter->farewell = farewell;
 	greeter->upgraded = upgraded;
+	greeter->requested = requested;
 	greeter->context = context;
 	greeter->is_draining = false;
 	list_init(&greeter->greetings);
@@ -275,6 +323,16 @@ void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer
 	case CONNECTIONS_ADDRESS_FULL:
 		answer(greeter->farewell, fd, &address_full);
 		break;
+	}
+}
+
+void greeter_drain(struct greeter *greeter)
+{
+	greeter->is_draining = true;
+	LIST_FOREACH(&greeter->greetings, at, following) {
+		struct greeting *greeting = LIST_ENTRY(at, struct greeting, link);
+		if (greeting->is_kept && greeting->head.len == 0)
+			give_up(greeting);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* The greeter receives each accepted socket before the library sees it: it collects the request head within one total
- * deadline, judges it (gateway/http) and hands good handshakes on; all others are answered and closed. What a stranger
+ * deadline, judges it (gateway/http) and hands good handshakes and requests of the HTTP API on; all others are answered and
+ * closed. A connection whose request was answered comes back to it for the next. What a stranger
  * can cost is bounded: a small watcher, and memory only for bytes that he sent. Owned by one loop, touched on its
  * thread. */
 #ifndef GATEWAY_WIRE_GREETER_H
@@ -13,10 +14,14 @@
 
 #include "common/base/list.h"
 #include "common/base/slice.h"
+#include "common/data/buf.h"
+#include "gateway/http/cors.h"
 #include "gateway/limiter/connections.h"
 #include "gateway/session/front.h"
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
+
+struct head;
 
 /* A good handshake. The receiver owns the descriptor and the admission of the address; the slices live during the
  * call. */
@@ -30,9 +35,19 @@ struct handshake {
 };
 typedef void greeter_upgraded(void *context, const struct handshake *handshake);
 
+/* A request of the HTTP API. The receiver owns the descriptor, the admission of the address and the bytes; the head lives
+ * during the call and points into them. */
+struct greeted_request {
+	int fd;
+	struct address_key address;
+	struct buf bytes; /* the head, and what came behind it */
+	const struct head *head;
+};
+typedef void greeter_requested(void *context, struct greeted_request *request);
+
 struct greeter_settings {
-	const struct slice *origins;
-	size_t origin_count, header_bytes_max;
+	struct cors cors;
+	size_t header_bytes_max;
 	uint64_t timeout_ns;
 	struct connections *connections;
 };
@@ -42,6 +57,7 @@ struct greeter {
 	uv_loop_t *loop;
 	struct farewell *farewell;
 	greeter_upgraded *upgraded;
+	greeter_requested *requested;
 	void *context;
 	bool is_draining; /* good handshakes are sent elsewhere */
 	struct list greetings;
@@ -49,8 +65,12 @@ struct greeter {
 };
 
 void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
-		  struct farewell *farewell, greeter_upgraded *upgraded, void *context);
+		  struct farewell *farewell, greeter_upgraded *upgraded, greeter_requested *requested, void *context);
 void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer); /* owns the descriptor from now on */
+/* A connection that was answered, and what came of its next request (taken over); it is closed, without a word, when none comes in
+ * time. Owns the descriptor and the admission from now on. */
+void greeter_resume(struct greeter *greeter, int fd, struct address_key address, struct buf *bytes);
+void greeter_drain(struct greeter *greeter); /* closes connections that wait for another request */
 void greeter_close(struct greeter *greeter); /* closes all; its memory is free to go after the loop ran once more */
 
 #endif

@@ -8,17 +8,20 @@
 #include "common/base/clock.h"
 #include "gateway/wire/greeter.h"
 #include "gateway/wire/farewell.h"
+#include "gateway/wire/http_connection.h"
 #include "gateway/wire/listener.h"
 #include "gateway/wire/websocket.h"
 
 /* A loop with nothing to do turns this often, so that others can see that it is not stuck. */
 #define IDLE_TURN_MS 500
+#define HTTP_RETRY_AFTER_S 2
 
 struct server {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_prepare_t prepare; /* makes the turn: once an iteration, behind all that was read in the one before */
 	uv_timer_t due;
+	uint64_t armed_ms; /* when it fires, while it is active */
 	uv_idle_t again; /* runs while the next turn is due already, so that the loop does not sleep */
 	bool stirred;    /* something happened since the last turn */
 	bool is_stopping;
@@ -32,6 +35,7 @@ struct server {
 	struct greeter greeter;
 	struct farewell farewell;
 	struct websockets websockets;
+	struct http_connections http;
 };
 
 static void on_wake(uv_async_t *wake)
@@ -49,18 +53,23 @@ static void on_again(uv_idle_t *again)
 	(void)again;
 }
 
+/* Sets the timer only when it would fire too late: one that fires too early costs a turn in which nothing is due, setting it
+ * in each turn costs more. uv_now() is the time of clock_mono_ns() in whole milliseconds, as of the last poll. */
 static void arm(struct server *server, uint64_t due_ns)
 {
-	uint64_t now_ns = clock_mono_ns();
-	if (due_ns <= now_ns) {
+	if (due_ns <= clock_mono_ns()) {
 		server->stirred = true;
 		uv_idle_start(&server->again, on_again);
 		return;
 	}
 	uv_idle_stop(&server->again);
-	uint64_t wait_ms = (due_ns - now_ns - 1) / NS_PER_MS + 1;
-	uv_update_time(&server->loop);
-	uv_timer_start(&server->due, on_due, wait_ms < IDLE_TURN_MS ? wait_ms : IDLE_TURN_MS, 0);
+	uint64_t now_ms = uv_now(&server->loop), due_ms = (due_ns - 1) / NS_PER_MS + 1;
+	if (due_ms > now_ms + IDLE_TURN_MS)
+		due_ms = now_ms + IDLE_TURN_MS;
+	if (uv_is_active((uv_handle_t *)&server->due) && server->armed_ms <= due_ms)
+		return;
+	server->armed_ms = due_ms;
+	uv_timer_start(&server->due, on_due, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -84,6 +93,12 @@ static void on_upgraded(void *context, const struct handshake *handshake)
 {
 	struct server *server = context;
 	websockets_adopt(&server->websockets, handshake);
+}
+
+static void on_requested(void *context, struct greeted_request *request)
+{
+	struct server *server = context;
+	http_connections_take(&server->http, request);
 }
 
 static enum err open_listeners(struct server *server, const struct server_settings *settings, char why[256])
@@ -117,13 +132,32 @@ static void open_handles(struct server *server)
 static void open_greeter(struct server *server, const struct server_settings *settings)
 {
 	struct greeter_settings greeter = {
-		.origins = settings->origins,
-		.origin_count = settings->origin_count,
+		.cors = {settings->origins, settings->origin_count},
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,
 	};
-	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, server);
+	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, on_requested,
+		     server);
+}
+
+static void open_http(struct server *server, const struct server_settings *settings)
+{
+	struct http_settings http = {
+		.api =
+			{
+				.exchange = server->exchange,
+				.cors = {settings->origins, settings->origin_count},
+				.message_bytes_max = settings->message_bytes_max,
+				.retry_after_s = HTTP_RETRY_AFTER_S,
+			},
+		.connections = settings->connections,
+		.farewell = &server->farewell,
+		.greeter = &server->greeter,
+		.timeout_ns = settings->http_timeout_ns,
+		.stirred = &server->stirred,
+	};
+	http_connections_init(&server->http, &server->loop, &http);
 }
 
 static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
@@ -147,6 +181,7 @@ static enum err open_websockets(struct server *server, const struct server_setti
 static void close_all(struct server *server, bool has_websockets)
 {
 	server_stop_listening(server);
+	http_connections_close(&server->http);
 	greeter_close(&server->greeter);
 	if (has_websockets)
 		websockets_close_begin(&server->websockets);
@@ -175,6 +210,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	open_handles(server);
 	farewell_init(&server->farewell, &server->loop);
 	open_greeter(server, settings);
+	open_http(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);
 	bool has_websockets = error == OK;
 	if (error == OK)
@@ -208,12 +244,18 @@ void server_close(struct server *server)
 
 void server_stop_listening(struct server *server)
 {
-	server->greeter.is_draining = true;
+	greeter_drain(&server->greeter);
+	http_connections_drain(&server->http);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (!server->is_stopping)
 			listener_drain(&server->listeners[i]);
 		listener_close(&server->listeners[i]);
 	}
+}
+
+size_t server_request_count(const struct server *server)
+{
+	return server->http.count;
 }
 
 void server_stop(struct server *server)

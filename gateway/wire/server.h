@@ -24,6 +24,7 @@ struct server_settings {
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;
 	uint64_t handshake_timeout_ns, close_timeout_ns;
+	uint64_t http_timeout_ns; /* how long a client of the HTTP API may stall */
 	struct connections *connections; /* shared by all workers */
 };
 
@@ -38,6 +39,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 uint16_t server_port(const struct server *server, size_t listen_index);
 void server_run(struct server *server);            /* until server_stop() */
 void server_stop_listening(struct server *server); /* refuses what is queued or not upgraded yet, with 503 */
+size_t server_request_count(const struct server *server); /* requests of the HTTP API that are being answered */
 /* Closes what is left and lets server_run() return; from turn() or a callback. */
 void server_stop(struct server *server);
 void server_wake(struct server *server);  /* any thread: a turn comes soon; many calls may be one turn */

@@ -84,7 +84,8 @@ static void on_turn(void *context)
 	take_mail(worker);
 	atomic_store_explicit(&worker->turned_ms, clock_mono_ms(), memory_order_relaxed);
 	/* As of here, before the turn ends: sessions that this turn opened count in the next at the latest. */
-	atomic_store_explicit(&worker->session_count, exchange_session_count(worker->exchange), memory_order_relaxed);
+	size_t count = exchange_session_count(worker->exchange) + server_request_count(worker->server);
+	atomic_store_explicit(&worker->session_count, count, memory_order_relaxed);
 }
 
 static void *run(void *argument)

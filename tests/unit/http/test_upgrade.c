@@ -168,7 +168,7 @@ START_TEST(allows_listed_origins_exactly)
 {
 	static const struct slice origins[] = {SLICE_LITERAL("https://app.example.com"),
 	                                       SLICE_LITERAL("http://localhost:3000"), SLICE_LITERAL("null")};
-	const struct upgrade_policy policy = {.origins = origins, .origin_count = 3};
+	const struct upgrade_policy policy = {.cors = {origins, 3}};
 	char fields[1024];
 	snprintf(fields, sizeof fields, GOOD "%s", listed[_i].origin_fields);
 	ck_assert_msg(decide_with(&policy, STREAM, fields) == listed[_i].status, "%s", listed[_i].origin_fields);
@@ -178,7 +178,7 @@ END_TEST
 START_TEST(a_star_allows_any_origin)
 {
 	static const struct slice origins[] = {SLICE_LITERAL("https://x"), SLICE_LITERAL("*")};
-	const struct upgrade_policy policy = {.origins = origins, .origin_count = 2};
+	const struct upgrade_policy policy = {.cors = {origins, 2}};
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("https://evil.io")), 101);
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("null")), 101);
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("")), 101);
@@ -286,19 +286,19 @@ START_TEST(writes_whole_responses)
 {
 	struct buf out;
 	buf_init(&out);
-	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0};
+	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0, NULL};
 	const char *text = write_refusal(&out, &upgrade_required);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 426 Upgrade Required\r\n", 31), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nSec-WebSocket-Version: 13\r\n"));
 	ck_assert_ptr_nonnull(strstr(text, "say \\\"websocket\\\""));
 	ck_assert_ptr_null(strstr(text, "Retry-After"));
 
-	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0};
+	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0, NULL};
 	text = write_refusal(&out, &not_allowed);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nAllow: GET\r\n"));
 	ck_assert_ptr_null(strstr(text, "Sec-WebSocket-Version"));
 
-	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3};
+	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3, NULL};
 	text = write_refusal(&out, &full);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 3\r\n"));

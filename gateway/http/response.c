@@ -1,0 +1,124 @@
+#include "gateway/http/response.h"
+
+#include "common/codec/json.h"
+#include "gateway/http/responder.h"
+
+#define PREFLIGHT_KEPT_S 600 /* browsers need not ask again before */
+
+static const struct {
+	unsigned status;
+	const char *phrase;
+} phrases[] = {
+	{200, "OK"},
+	{204, "No Content"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{406, "Not Acceptable"},
+	{408, "Request Timeout"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{417, "Expectation Failed"},
+	{426, "Upgrade Required"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{503, "Service Unavailable"},
+	{504, "Gateway Timeout"},
+	{505, "HTTP Version Not Supported"},
+};
+
+const char *status_phrase(unsigned status)
+{
+	for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	}
+	return "Error";
+}
+
+bool response_is_chunked(const struct response *response, const struct response_form *form)
+{
+	return response->content_type && response->length == RESPONSE_STREAMED && form->minor >= 1;
+}
+
+static void write_cors(struct buf *out, const struct response *response, const struct response_form *form)
+{
+	buf_append_text(out, "Vary: Origin\r\n");
+	if (form->origin.len == 0)
+		return;
+	buf_append_text(out, "Access-Control-Allow-Origin: ");
+	buf_append_slice(out, form->origin);
+	buf_append_text(out, "\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
+	if (!response->is_preflight)
+		return;
+	buf_printf(out, "Access-Control-Allow-Methods: %s\r\n", response->allow ? response->allow : "GET");
+	buf_append_text(out, "Access-Control-Allow-Headers: Authorization, Content-Type, X-API-Key, Last-Event-ID\r\n");
+	buf_printf(out, "Access-Control-Max-Age: %u\r\n", PREFLIGHT_KEPT_S);
+}
+
+static void write_length(struct buf *out, const struct response *response, const struct response_form *form)
+{
+	if (!response->content_type)
+		return;
+	buf_printf(out, "Content-Type: %s\r\n", response->content_type);
+	if (response_is_chunked(response, form))
+		buf_append_text(out, "Transfer-Encoding: chunked\r\n");
+	else if (response->length != RESPONSE_STREAMED)
+		buf_printf(out, "Content-Length: %zu\r\n", response->length);
+}
+
+void response_write_head(struct buf *out, const struct response *response, const struct response_form *form)
+{
+	buf_printf(out, "HTTP/1.1 %u %s\r\n", response->status, status_phrase(response->status));
+	if (form->closes)
+		buf_append_text(out, "Connection: close\r\n");
+	write_length(out, response, form);
+	buf_append_text(out, "Cache-Control: no-store\r\n");
+	if (response->allow)
+		buf_printf(out, "Allow: %s\r\n", response->allow);
+	if (response->retry_after_s)
+		buf_printf(out, "Retry-After: %u\r\n", response->retry_after_s);
+	write_cors(out, response, form);
+	buf_append_text(out, "\r\n");
+}
+
+void response_write_error(struct buf *out, const char *code, const char *message)
+{
+	buf_append_text(out, "{\"error\":{\"code\":");
+	json_append_string(out, slice_of(code));
+	buf_append_text(out, ",\"message\":");
+	json_append_string(out, slice_of(message));
+	buf_append_text(out, "}}\n");
+}
+
+void responder_send(struct responder *responder, const struct response *response, struct slice body)
+{
+	responder->ops->begin(responder, response);
+	if (body.len && responder->ops->write(responder, body) == RESPONDER_DEAD)
+		return;
+	responder->ops->finish(responder);
+}
+
+void responder_refuse(struct responder *responder, const struct refusal *refusal)
+{
+	struct buf body;
+	buf_init(&body);
+	response_write_error(&body, refusal->code, refusal->message);
+	struct response response = {
+		.status = refusal->status,
+		.content_type = RESPONSE_JSON,
+		.length = body.len,
+		.allow = refusal->allow,
+		.retry_after_s = refusal->retry_after_s,
+	};
+	if (buf_has_failed(&body))
+		responder->ops->cut(responder, "out of memory");
+	else
+		responder_send(responder, &response, buf_slice(&body));
+	buf_fini(&body);
+}

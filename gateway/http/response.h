@@ -1,0 +1,46 @@
+/* The head of an answer, and answers that are an error. Pure. */
+#ifndef GATEWAY_HTTP_RESPONSE_H
+#define GATEWAY_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/slice.h"
+#include "common/data/buf.h"
+#include "gateway/http/upgrade.h"
+
+struct responder;
+
+#define RESPONSE_STREAMED SIZE_MAX
+#define RESPONSE_JSON "application/json"
+#define RESPONSE_NDJSON "application/x-ndjson"
+
+struct response {
+	unsigned status;
+	const char *content_type; /* NULL: there is no body */
+	size_t length;            /* of the body; RESPONSE_STREAMED: nobody knows yet */
+	const char *allow;        /* the methods that the path knows: with 405 and for OPTIONS; NULL: not said */
+	unsigned retry_after_s;   /* 0: not said */
+	bool is_preflight;        /* tells a browser what it may send */
+};
+
+/* How an answer goes on its connection. */
+struct response_form {
+	int minor;           /* of the request: 1.0 or 1.1 */
+	bool closes;         /* the connection ends behind it */
+	struct slice origin; /* the browser's, allowed; empty: none */
+};
+
+void response_write_head(struct buf *out, const struct response *response, const struct response_form *form);
+/* Whether the body of such an answer goes in chunks; else its end is that of its length or of the connection. */
+bool response_is_chunked(const struct response *response, const struct response_form *form);
+
+/* {"error":{"code":...,"message":...}} with a newline behind. */
+void response_write_error(struct buf *out, const char *code, const char *message);
+/* Answers by an error and finishes. */
+void responder_refuse(struct responder *responder, const struct refusal *refusal);
+
+const char *status_phrase(unsigned status);
+
+#endif
