@@ -11,6 +11,8 @@
 
 /* In front of the elements: the frame's header and the message's head, whose size is known when the batch is finished. */
 #define COHORT_HEADROOM 256
+/* Members looked at ahead of the sends; their memory must fit into the cache beside the rest. */
+#define WARM_MEMBERS 16
 /* A batch buffer that grew beyond this is given back to the system. */
 #define BUFFER_KEEP_BYTES ((size_t)512 * 1024)
 
@@ -252,8 +254,29 @@ bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t cou
 	return true;
 }
 
+/* Where clients are many, what is needed of each is rarely in the cache, and the kernel's work for a send pushes out more. So it
+ * is fetched for a few members at a time, all at once, instead of one thing after the other before each send. Changes nothing.
+ * Gives the first member that was not looked at. */
+static struct list *warm(struct list *members, struct list *from)
+{
+	const struct session *sessions[WARM_MEMBERS];
+	size_t count = 0, ready = 0;
+	for (; from != members && count < WARM_MEMBERS; from = from->next) {
+		sessions[count] = LIST_ENTRY(from, struct subscription, in_cohort)->session;
+		__builtin_prefetch(&sessions[count]->port);
+		__builtin_prefetch(&sessions[count++]->outbox);
+	}
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(sessions[i]->port);
+	for (size_t i = 0; i < count; i++)
+		ready += sessions[i]->state == SESSION_OPEN && session_is_clear(sessions[i]);
+	(void)ready;
+	return from;
+}
+
 static void fan_out(struct cohort *cohort, struct slice frame)
 {
+	struct list *cold = cohort->members.next;
 	struct batch batch = {
 		.frame = frame,
 		.is_recorded = cohort->is_recorded,
@@ -262,8 +285,11 @@ static void fan_out(struct cohort *cohort, struct slice frame)
 		.records = cohort->records,
 		.count = cohort->pending_count,
 	};
-	LIST_FOREACH(&cohort->members, at, following)
+	LIST_FOREACH(&cohort->members, at, following) {
+		if (at == cold)
+			cold = warm(&cohort->members, cold);
 		subscription_offer(LIST_ENTRY(at, struct subscription, in_cohort), &batch);
+	}
 	blob_unref(batch.shared);
 }
 
