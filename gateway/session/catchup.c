@@ -84,9 +84,13 @@ static enum reader_step fill(struct catchup *catchup, struct buf *out, size_t *r
 	size_t count = 0;
 	enum reader_step step = READER_MORE;
 	for (int looked = 0; looked < WRITER_PIECE_RECORDS / READER_LOOKS; looked += step == READER_MORE) {
-		if (count >= settings->batch_max_events || out->len >= bytes_max ||
-		    bucket_wait_ms(&session->events, 1, now_ns)) {
-			step = READER_MORE;
+		step = READER_MORE;
+		if (count >= settings->batch_max_events || out->len >= bytes_max)
+			break;
+		if (bucket_wait_ms(&session->events, 1, now_ns)) {
+			/* At the head it needs nothing of the rate to go live. */
+			if (record_id_compare(catchup_place(catchup), session->exchange->log_head) == 0)
+				step = READER_END;
 			break;
 		}
 		const struct record *record;
@@ -96,7 +100,7 @@ static enum reader_step fill(struct catchup *catchup, struct buf *out, size_t *r
 		if (step != READER_RECORD)
 			break;
 		session->front->codec->events_add(out, record, count == 0);
-		count += 1;
+		count++;
 		if (!bucket_take(&session->events, 1, now_ns))
 			break;
 	}
