@@ -8,11 +8,13 @@
 #include "common/base/clock.h"
 #include "gateway/wire/greeter.h"
 #include "gateway/wire/farewell.h"
+#include "gateway/wire/http_connection.h"
 #include "gateway/wire/listener.h"
 #include "gateway/wire/websocket.h"
 
 /* A loop with nothing to do turns this often, so that others can see that it is not stuck. */
 #define IDLE_TURN_MS 500
+#define HTTP_RETRY_AFTER_S 2
 
 struct server {
 	uv_loop_t loop;
@@ -33,6 +35,7 @@ struct server {
 	struct greeter greeter;
 	struct farewell farewell;
 	struct websockets websockets;
+	struct http_connections http;
 };
 
 static void on_wake(uv_async_t *wake)
@@ -92,6 +95,12 @@ static void on_upgraded(void *context, const struct handshake *handshake)
 	websockets_adopt(&server->websockets, handshake);
 }
 
+static void on_requested(void *context, struct greeted_request *request)
+{
+	struct server *server = context;
+	http_connections_take(&server->http, request);
+}
+
 static enum err open_listeners(struct server *server, const struct server_settings *settings, char why[256])
 {
 	server->listeners = calloc(settings->listen_count ? settings->listen_count : 1, sizeof *server->listeners);
@@ -123,13 +132,32 @@ static void open_handles(struct server *server)
 static void open_greeter(struct server *server, const struct server_settings *settings)
 {
 	struct greeter_settings greeter = {
-		.origins = settings->origins,
-		.origin_count = settings->origin_count,
+		.cors = {settings->origins, settings->origin_count},
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,
 	};
-	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, server);
+	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, on_requested,
+		     server);
+}
+
+static void open_http(struct server *server, const struct server_settings *settings)
+{
+	struct http_settings http = {
+		.api =
+			{
+				.exchange = server->exchange,
+				.cors = {settings->origins, settings->origin_count},
+				.message_bytes_max = settings->message_bytes_max,
+				.retry_after_s = HTTP_RETRY_AFTER_S,
+			},
+		.connections = settings->connections,
+		.farewell = &server->farewell,
+		.greeter = &server->greeter,
+		.timeout_ns = settings->http_timeout_ns,
+		.stirred = &server->stirred,
+	};
+	http_connections_init(&server->http, &server->loop, &http);
 }
 
 static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
@@ -153,6 +181,7 @@ static enum err open_websockets(struct server *server, const struct server_setti
 static void close_all(struct server *server, bool has_websockets)
 {
 	server_stop_listening(server);
+	http_connections_close(&server->http);
 	greeter_close(&server->greeter);
 	if (has_websockets)
 		websockets_close_begin(&server->websockets);
@@ -181,6 +210,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	open_handles(server);
 	farewell_init(&server->farewell, &server->loop);
 	open_greeter(server, settings);
+	open_http(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);
 	bool has_websockets = error == OK;
 	if (error == OK)
@@ -214,12 +244,18 @@ void server_close(struct server *server)
 
 void server_stop_listening(struct server *server)
 {
-	server->greeter.is_draining = true;
+	greeter_drain(&server->greeter);
+	http_connections_drain(&server->http);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (!server->is_stopping)
 			listener_drain(&server->listeners[i]);
 		listener_close(&server->listeners[i]);
 	}
+}
+
+size_t server_request_count(const struct server *server)
+{
+	return server->http.count;
 }
 
 void server_stop(struct server *server)
