@@ -2,7 +2,7 @@
  *   S <epoch> <before>\n  then per entry  <16 bytes of hash><id>\n          stamps of the recorder
  *   P <epoch> <before> <id> <channel bytes>\n<channel><payload>              one event that a publisher stored itself, without a hash
  *   F <epoch> <last> <token>\n                                                  a fence: a recorder took over; the log ends at <last>
- * (and H\n before an event that a publisher stored itself: gateway/redis/pubsub.h hands that event up together with what is said next.)
+ *   H\n                                                                      the event that comes next was stored by its publisher; its stamp follows
  * epoch: 16 hex digits; before: the id before the first; ids as <ms>-<seq>. Whatever else comes is refused, never trusted. Pure. */
 #ifndef GATEWAY_FEED_STAMPS_H
 #define GATEWAY_FEED_STAMPS_H

@@ -264,7 +264,7 @@ if verb == 'publish' then
 		id = call('XADD', log, 'MAXLEN', '~', 1000000, '*', 'c', channel, 'p', payload, 'b', before)
 	end
 	add_to_session(session, id, channel, payload, ARGV[6] or '200000', ARGV[7] or '86400000', {})
-	-- Said before: the event and its stamp reach a node's feed together, however they are cut on their way.
+	-- Said before the event: it reaches a node's recorder before its stamp may, and must not be recorded again.
 	call('PUBLISH', live, 'H\n')
 	call('PUBLISH', channel, payload)
 	if #hash == 16 then

@@ -32,20 +32,10 @@ struct message {
 	struct buf scratch;
 };
 
-/* One message of a publisher that waits for the live message behind it. */
-struct held {
-	bool is_awaited; /* "H" came: the next message is to be held */
-	bool is_there;
-	struct slice pattern; /* of the settings */
-	size_t channel_len;
-	struct buf bytes; /* channel, payload */
-};
-
 struct pubsub {
 	const struct pubsub_settings *settings;
 	struct pubsub_owner owner;
 	struct message message;
-	struct held held;
 	size_t channel_count;    /* the heartbeat's, and the live one */
 	size_t answered, denied; /* of the subscriptions: the channels' first, then the patterns' */
 	struct pattern patterns[];
@@ -124,38 +114,6 @@ static bool is_live(const struct pubsub *pubsub, struct slice channel)
 	return pubsub->settings->live_channel.len > 0 && slice_equal(channel, pubsub->settings->live_channel);
 }
 
-/* Passes up what is held, if anything is. */
-static void let_go(struct pubsub *pubsub)
-{
-	struct held *held = &pubsub->held;
-	held->is_awaited = false;
-	if (!held->is_there)
-		return;
-	held->is_there = false;
-	struct slice channel = {held->bytes.bytes, held->channel_len};
-	struct slice payload = {held->bytes.bytes + held->channel_len, held->bytes.len - held->channel_len};
-	pubsub->owner.on_message(pubsub->owner.context, held->pattern, channel, payload);
-}
-
-/* False: there is no memory for it, so it is passed up at once. */
-static bool hold(struct pubsub *pubsub, struct slice pattern, struct slice channel, struct slice payload)
-{
-	struct held *held = &pubsub->held;
-	held->is_awaited = false;
-	buf_shrink(&held->bytes, SCRATCH_KEEP_BYTES);
-	buf_append_slice(&held->bytes, channel);
-	buf_append_slice(&held->bytes, payload);
-	if (buf_has_failed(&held->bytes))
-		return false;
-	for (size_t i = 0; i < pubsub->settings->pattern_count; i++) {
-		if (slice_equal(pubsub->patterns[i].text, pattern))
-			held->pattern = pubsub->patterns[i].text;
-	}
-	held->channel_len = channel.len;
-	held->is_there = true;
-	return true;
-}
-
 static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 {
 	struct slice pattern = message_part(&pubsub->message, 1);
@@ -167,29 +125,15 @@ static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 		metric_add(METRIC_DROPPED_OVERSIZE, 1);
 		return;
 	}
-	if (pubsub->held.is_awaited && hold(pubsub, pattern, channel, payload))
-		return;
-	let_go(pubsub);
 	pubsub->owner.on_message(pubsub->owner.context, pattern, channel, payload);
-}
-
-static void handle_live(struct pubsub *pubsub, struct slice payload)
-{
-	let_go(pubsub);
-	if (slice_is(payload, "H\n"))
-		pubsub->held.is_awaited = true;
-	else
-		pubsub->owner.on_live(pubsub->owner.context, payload);
 }
 
 static void handle_channel_message(struct pubsub *pubsub, struct slice payload)
 {
-	if (is_live(pubsub, message_part(&pubsub->message, 1))) {
-		handle_live(pubsub, payload);
-	} else {
-		let_go(pubsub); /* nothing is held for longer than a heartbeat */
+	if (is_live(pubsub, message_part(&pubsub->message, 1)))
+		pubsub->owner.on_live(pubsub->owner.context, payload);
+	else
 		pubsub->owner.on_heartbeat(pubsub->owner.context, payload);
-	}
 }
 
 /* The array is complete with its last element. */
@@ -330,7 +274,6 @@ void pubsub_free(struct pubsub *pubsub)
 	if (!pubsub)
 		return;
 	buf_fini(&pubsub->message.scratch);
-	buf_fini(&pubsub->held.bytes);
 	free(pubsub);
 }
 
@@ -344,7 +287,6 @@ enum err pubsub_start(struct link *link, const struct pubsub_settings *settings,
 	pubsub->owner = owner;
 	pubsub->channel_count = settings->live_channel.len > 0 ? 2 : 1;
 	buf_init(&pubsub->message.scratch);
-	buf_init(&pubsub->held.bytes);
 	set_patterns(pubsub);
 	const struct link_stream stream = {.functions = &functions, .on_read_end = on_read_end, .context = pubsub};
 	enum err error = link_stream(link, &stream);

@@ -1,10 +1,9 @@
 /* The subscription on a link of its own: SUBSCRIBE to the node's heartbeat channel and to the live channel, PSUBSCRIBE to each configured pattern by
  * itself, so that a refusal names what was refused. Messages are passed up as they are parsed, without a copy of the payload.
  * Redis sends a message once for each pattern that matches; it is passed up once, for the first one.
- * What comes on the live channel is passed up apart, in order with the messages. The live message "H\n" is for here: the
- * message behind it is held back until the next live message, its stamp, and passed up right before that one.
+ * What comes on the live channel is passed up apart, in order with the messages.
  * Owned by one loop. It turns its link into a stream, and is called back by it until link_close.
- * After a callback of the owner it touches nothing of its own in that turn, so any callback but on_message and on_live may end it. */
+ * After a callback of the owner it touches nothing of its own in that turn, so any callback may end it. */
 #ifndef GATEWAY_REDIS_PUBSUB_H
 #define GATEWAY_REDIS_PUBSUB_H
 

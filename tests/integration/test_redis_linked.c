@@ -146,45 +146,6 @@ START_TEST(passes_live_messages_of_any_length_up)
 }
 END_TEST
 
-START_TEST(passes_an_event_up_together_with_its_stamp)
-{
-	rig.settings.heartbeat_ns = 2000 * UINT64_C(1000000);
-	rig_start(&rig);
-	rig_run_until_up(&rig, 1);
-	publish("tg:live", "H\n");
-	publish("trace:a", "stored");
-	publish("trace:b", "next"); /* nothing overtakes */
-	RIG_UNTIL(&rig, rig.messages == 2);
-	ck_assert(has_received("trace:a stored\ntrace:b next\n"));
-	buf_clear(&rig.received);
-	publish("tg:live", "H\n");
-	publish("trace:a", "stored");
-	rig_run_ms(&rig, 100);
-	ck_assert_uint_eq(rig.messages, 2);
-	publish("tg:live", "P stamp");
-	RIG_UNTIL(&rig, rig.lives == 1);
-	ck_assert(has_received("trace:a stored\nlive P stamp\n"));
-	buf_clear(&rig.received);
-	publish("tg:live", "H\n");
-	publish("unheard", "by this node");
-	publish("tg:live", "P second");
-	publish("trace:a", "plain");
-	RIG_UNTIL(&rig, rig.messages == 4);
-	ck_assert(has_received("live P second\ntrace:a plain\n"));
-}
-END_TEST
-
-START_TEST(holds_no_event_for_longer_than_a_heartbeat)
-{
-	rig_start(&rig);
-	rig_run_until_up(&rig, 1);
-	publish("tg:live", "H\n");
-	publish("trace:a", "orphan");
-	rig_run_until_messages(&rig, 1);
-	ck_assert(has_received("trace:a orphan\n"));
-}
-END_TEST
-
 static void on_released(void *context, const struct redisReply *reply)
 {
 	unsigned *answers = context;
@@ -307,8 +268,6 @@ int main(void)
 	tcase_add_test(tests, tells_of_links_that_end_before_they_are_up);
 	tcase_add_test(tests, passes_live_messages_up_in_order_with_the_others);
 	tcase_add_test(tests, passes_live_messages_of_any_length_up);
-	tcase_add_test(tests, passes_an_event_up_together_with_its_stamp);
-	tcase_add_test(tests, holds_no_event_for_longer_than_a_heartbeat);
 	tcase_add_test(tests, may_give_the_lease_up_when_the_feed_breaks);
 	tcase_add_test(tests, offers_no_command_link_that_broke);
 	tcase_add_test(tests, needs_the_right_to_hear_the_log);
