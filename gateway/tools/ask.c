@@ -35,10 +35,13 @@ void ask_again(struct ask *ask, const struct tgc_reply *error)
 static void on_state(struct tgc_client *client, void *context, const struct tgc_status *status)
 {
 	struct ask *ask = context;
+	struct tgc_status shown = *status;
 	(void)client;
-	show_state(status);
-	if (status->state == TGC_CLOSED || (status->state == TGC_WAITING && status->failures >= ask->arguments->url_count))
+	if (status->state == TGC_WAITING && status->failures >= ask->arguments->url_count)
+		shown.state = TGC_CLOSED; /* every node was tried, and there is no next time */
+	if (shown.state == TGC_CLOSED)
 		ask_end(ask, EXIT_REFUSED);
+	show_state(&shown);
 }
 
 static void on_reply(struct tgc_client *client, void *context, const struct tgc_reply *reply)

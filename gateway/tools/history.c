@@ -123,7 +123,8 @@ int command_history(const struct arguments *arguments)
 	struct history history = {.show = {.format = arguments->format}};
 	struct ask ask = {.arguments = arguments, .context = &history, .write = write_request, .on_reply = on_reply};
 	int status = ask_run(&ask);
-	show_end(&history.show);
+	if (status == EXIT_SUCCESS || history.show.shown)
+		show_end(&history.show);
 	buf_fini(&history.after);
 	return status;
 }
