@@ -54,6 +54,21 @@ START_TEST(channels_are_exact_or_globs_and_any_of_them_is_enough)
 }
 END_TEST
 
+START_TEST(says_when_it_wants_one_session_only)
+{
+	struct slice session;
+	struct filter *one = kit_filter(NULL, "{\"session\":[\"s7\",\"s7\"],\"type\":[\"a\",\"b\"]}");
+	struct filter *two = kit_filter(NULL, "{\"session\":[\"s7\",\"s8\"]}"), *any = kit_filter(NULL, "{}");
+	ck_assert(filter_single_session(one, &session));
+	ck_assert(slice_is(session, "s7"));
+	ck_assert(!filter_single_session(two, &session));
+	ck_assert(!filter_single_session(any, &session));
+	filter_unref(one);
+	filter_unref(two);
+	filter_unref(any);
+}
+END_TEST
+
 START_TEST(lists_are_or_and_keys_are_and)
 {
 	struct record record = kit_record("trace:s1", "{}");
@@ -395,6 +410,7 @@ int main(void)
 	TCase *tests = tcase_create("filter");
 	tcase_add_test(tests, wants_everything_served_when_nothing_is_asked);
 	tcase_add_test(tests, channels_are_exact_or_globs_and_any_of_them_is_enough);
+	tcase_add_test(tests, says_when_it_wants_one_session_only);
 	tcase_add_test(tests, lists_are_or_and_keys_are_and);
 	tcase_add_test(tests, a_record_without_a_key_matches_no_list_of_it);
 	tcase_add_loop_test(tests, conditions_mean_what_the_header_says, 0, sizeof conditions / sizeof conditions[0]);

@@ -1,5 +1,7 @@
 #include "fake_past.h"
 
+#include "gateway/session/catchup.h"
+#include "gateway/session/position.h"
 #include "gateway/session/session_inside.h"
 #include "tests/support/suite.h"
 

@@ -8,7 +8,7 @@
 #include "tests/support/suite.h"
 
 #define CLIENTS 6
-#define SCHEDULES 400
+#define SCHEDULES 200
 #define STEPS 300
 
 struct client {

@@ -1,5 +1,6 @@
 #include "fake_past.h"
 
+#include "gateway/session/resume.h"
 #include "gateway/session/session_inside.h"
 #include "tests/support/suite.h"
 
