@@ -8,6 +8,7 @@
 
 #define TRIALS_MAX 20
 #define AGAIN_MS 500
+#define ROUNDS_MAX 5 /* over all nodes, after one of them has answered */
 #define NEVER UINT64_MAX
 
 void ask_end(struct ask *ask, int status)
@@ -37,8 +38,10 @@ static void on_state(struct tgc_client *client, void *context, const struct tgc_
 	struct ask *ask = context;
 	struct tgc_status shown = *status;
 	(void)client;
-	if (status->state == TGC_WAITING && status->failures >= ask->arguments->url_count)
-		shown.state = TGC_CLOSED; /* every node was tried, and there is no next time */
+	ask->was_open = ask->was_open || status->state == TGC_OPEN;
+	size_t failures_max = ask->arguments->url_count * (ask->was_open ? ROUNDS_MAX : 1);
+	if (status->state == TGC_WAITING && status->failures >= failures_max)
+		shown.state = TGC_CLOSED; /* there is no next time */
 	if (shown.state == TGC_CLOSED)
 		ask_end(ask, EXIT_REFUSED);
 	show_state(&shown);

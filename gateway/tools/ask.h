@@ -1,5 +1,5 @@
 /* One request at a time to whatever node answers first: what history, publish and ping have in common. It gives up when all
- * nodes have failed in turn. */
+ * nodes have failed in turn; a few times in turn where one was there before. */
 #ifndef GATEWAY_TOOLS_ASK_H
 #define GATEWAY_TOOLS_ASK_H
 
@@ -15,7 +15,7 @@ struct ask {
 	void (*on_reply)(struct ask *ask, const struct tgc_reply *reply);      /* calls ask_end or ask_again in the end */
 	uint64_t again_at_ms; /* monotonic: when the request is sent; UINT64_MAX: it waits for its reply */
 	unsigned trials;      /* of a request, one after another */
-	bool is_over;
+	bool was_open, is_over;
 	int status;
 };
 

@@ -1,5 +1,6 @@
 /* A gateway of which a test speaks every word. It has no thread: whatever waits turns the client meanwhile, so that both run
- * in the test's own. One connection at a time. What does not come within the deadline fails the test. */
+ * in the test's own; NULL: the client is in a process of its own. One connection at a time. What does not come within the
+ * deadline fails the test. */
 #ifndef TESTS_SUPPORT_FAKE_NODE_H
 #define TESTS_SUPPORT_FAKE_NODE_H
 

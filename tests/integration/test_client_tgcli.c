@@ -1,0 +1,240 @@
+/* tgcli as a user runs it, against a node whose every word is the test's. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/fake_node.h"
+#include "tests/support/process.h"
+#include "tests/support/suite.h"
+
+#define TGCLI TEST_BINARY_DIR "/bin/tgcli"
+#define ARGUMENTS_MAX 24
+
+static struct fake_node node;
+static struct process *tgcli;
+static size_t output_at, error_at;
+
+static void set_up(void)
+{
+	fake_node_open(&node);
+	tgcli = NULL;
+	output_at = error_at = 0;
+}
+
+static void tear_down(void)
+{
+	process_free(tgcli);
+	fake_node_close(&node);
+}
+
+/* Starts it with the node's url behind the command. */
+static void start(const char *const *arguments)
+{
+	const char *argv[ARGUMENTS_MAX] = {TGCLI, arguments[0], "--url", node.url};
+	for (size_t i = 1; arguments[i]; i++)
+		argv[i + 3] = arguments[i];
+	tgcli = process_start(&(struct process_options){.arguments = argv});
+}
+
+#define START(...) start((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_line(enum process_stream stream, const char *text)
+{
+	char *line = process_wait_line(tgcli, stream, text, stream == PROCESS_OUTPUT ? &output_at : &error_at, deadline_in(DEADLINE_MS));
+	ck_assert_msg(line != NULL, "no line with \"%s\"", text);
+	free(line);
+}
+
+static void expect_end(int expected)
+{
+	int status = -1;
+	ck_assert(process_wait(tgcli, deadline_in(DEADLINE_MS), &status));
+	ck_assert_int_eq(status, expected);
+}
+
+static void expect_output(const char *expected)
+{
+	char *text = process_text(tgcli, PROCESS_OUTPUT);
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+static void expect_request(const char *expected)
+{
+	const char *request = fake_node_read(&node, NULL);
+	ck_assert_str_eq(request, expected);
+}
+
+#define EVENT(id, data) "{\"id\":\"" id "\",\"channel\":\"trace:s1\",\"ts\":1,\"data\":" data "}"
+#define BATCH(cursor, events) "{\"op\":\"events\",\"sub\":\"k\",\"cursor\":\"" cursor "\",\"events\":[" events "]}"
+
+START_TEST(watch_shows_each_line_once_whatever_happens_to_the_node)
+{
+	START("watch", "--channel", "trace:*", "--session", "s1", "--since", "-5m");
+	fake_node_welcome(&node, NULL, 0);
+	const char *request = fake_node_read(&node, NULL);
+	ck_assert_msg(strstr(request, "\"channels\":[\"trace:*\"],\"filter\":{\"session\":[\"s1\"]},\"since\":\"-"), "%s", request);
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"sub\":\"k\",\"cursor\":\"9-0.aa\",\"recovered\":true}}");
+	expect_line(PROCESS_ERROR, "tgcli: watching ws://127.0.0.1:");
+	fake_node_send(&node, BATCH("2-0.aa", EVENT("1-0", "{\"n\":1}") "," EVENT("2-0", "{\"n\":2}")));
+	expect_line(PROCESS_OUTPUT, "trace:s1 {\"n\":2}");
+	fake_node_write(&node, slice_of("\x81\x70{\"op\":\"events\",\"sub\""));
+	fake_node_cut(&node);
+	expect_line(PROCESS_ERROR, "the connection was lost");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":2,\"op\":\"subscribe\",\"channels\":[\"trace:*\"],\"filter\":{\"session\":[\"s1\"]},\"since\":\"2-0.aa\"}");
+	fake_node_send(&node, "{\"id\":2,\"ok\":{\"sub\":\"k\",\"cursor\":\"9-0.aa\",\"recovered\":true}}");
+	fake_node_send(&node, "{\"op\":\"gap\",\"sub\":\"k\",\"after\":\"2-0\",\"before\":\"5-0\",\"dropped\":2,\"reason\":\"trimmed\"}");
+	fake_node_send(&node, BATCH("5-0.aa", EVENT("5-0", "{\"n\":5}")));
+	expect_line(PROCESS_ERROR, "tgcli: gap (trimmed) after 2-0 before 5-0: 2 events not shown");
+	expect_line(PROCESS_OUTPUT, "trace:s1 {\"n\":5}");
+	process_signal(tgcli, SIGINT);
+	expect_end(0);
+	expect_output("trace:s1 {\"n\":1}\ntrace:s1 {\"n\":2}\ntrace:s1 {\"n\":5}\n");
+}
+END_TEST
+
+static const struct {
+	const char *format, *output;
+} formats[] = {{"text", "trace:s1 1\ntrace:s1 [2]\n"},
+	       {"ndjson", EVENT("1-0", "1") "\n" EVENT("2-0", "[2]") "\n"},
+	       {"json", "[\n" EVENT("1-0", "1") ",\n" EVENT("2-0", "[2]") "\n]\n"}};
+
+START_TEST(watch_ends_after_a_count_in_each_format)
+{
+	START("watch", "--count", "2", "--format", formats[_i].format);
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":1,\"op\":\"subscribe\",\"filter\":{}}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"sub\":\"k\",\"cursor\":null}}");
+	fake_node_send(&node, BATCH("3-0", EVENT("1-0", "1") "," EVENT("2-0", "[2]") "," EVENT("3-0", "3")));
+	expect_end(0);
+	expect_output(formats[_i].output);
+}
+END_TEST
+
+START_TEST(watch_ends_when_the_node_says_that_something_must_change)
+{
+	START("watch");
+	fake_node_welcome(&node, NULL, 0);
+	fake_node_send_close(&node, 4401, "the token has \033[31mexpired");
+	expect_line(PROCESS_ERROR, ": the token has ?[31mexpired (4401)");
+	expect_end(1);
+}
+END_TEST
+
+START_TEST(history_goes_through_all_pages_and_over_a_lost_connection)
+{
+	START("history", "--session", "s1", "--type", "a", "--from", "5", "--to", "now", "--reverse");
+	fake_node_welcome(&node, NULL, 0);
+#define ASK "\"op\":\"history\",\"session\":\"s1\",\"filter\":{\"type\":[\"a\"]},\"from\":5,\"to\":\"now\""
+	expect_request("{\"id\":1," ASK ",\"limit\":1000,\"reverse\":true}");
+	fake_node_send(&node, "{\"op\":\"chunk\",\"id\":1,\"seq\":0,\"events\":[" EVENT("9-0", "9") "]}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"events\":1,\"next\":\"9-0.aa\"}}");
+	expect_request("{\"id\":2," ASK ",\"after\":\"9-0.aa\",\"limit\":1000,\"reverse\":true}");
+	fake_node_send(&node, "{\"op\":\"chunk\",\"id\":2,\"seq\":0,\"events\":[" EVENT("8-0", "8") "]}");
+	expect_line(PROCESS_OUTPUT, "trace:s1 8");
+	fake_node_cut(&node);
+	expect_line(PROCESS_ERROR, "tgcli: ");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":3," ASK ",\"after\":\"8-0\",\"limit\":1000,\"reverse\":true}");
+	fake_node_send(&node, "{\"op\":\"chunk\",\"id\":3,\"seq\":0,\"events\":[" EVENT("7-0", "7") "]}");
+	fake_node_send(&node, "{\"id\":3,\"ok\":{\"events\":1,\"next\":null,\"trimmed\":{\"after\":\"1-0\",\"before\":\"7-0\"}}}");
+	expect_line(PROCESS_ERROR, "tgcli: no longer kept: {\"after\":\"1-0\",\"before\":\"7-0\"}");
+	expect_end(0);
+	expect_output("trace:s1 9\ntrace:s1 8\ntrace:s1 7\n");
+}
+END_TEST
+
+START_TEST(history_asks_for_no_more_than_the_limit)
+{
+	START("history", "--channel", "trace:*", "--session", "s1", "--limit", "2", "--format", "json");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":1,\"op\":\"history\",\"channels\":[\"trace:*\"],\"filter\":{\"session\":[\"s1\"]},\"limit\":2}");
+	fake_node_send(&node, "{\"id\":1,\"error\":{\"code\":\"busy\",\"message\":\"later\",\"temporary\":true,\"retryAfterMs\":10}}");
+	expect_request("{\"id\":2,\"op\":\"history\",\"channels\":[\"trace:*\"],\"filter\":{\"session\":[\"s1\"]},\"limit\":2}");
+	fake_node_send(&node, "{\"op\":\"chunk\",\"id\":2,\"seq\":0,\"events\":[" EVENT("1-0", "1") "," EVENT("2-0", "2") "]}");
+	fake_node_send(&node, "{\"id\":2,\"ok\":{\"events\":2,\"next\":\"2-0.aa\"}}");
+	expect_end(0);
+	expect_output("[\n" EVENT("1-0", "1") ",\n" EVENT("2-0", "2") "\n]\n");
+}
+END_TEST
+
+START_TEST(publish_says_the_id_or_the_error)
+{
+	for (int i = 0; i < 2; i++) {
+		process_free(tgcli);
+		START("publish", "trace:\"s1", "{\"a\" : 1.0}");
+		fake_node_welcome(&node, NULL, 0);
+		expect_request("{\"id\":1,\"op\":\"publish\",\"channel\":\"trace:\\\"s1\",\"data\":{\"a\" : 1.0}}");
+		fake_node_send(&node, i ? "{\"id\":1,\"error\":{\"code\":\"denied\",\"message\":\"not you\",\"temporary\":false}}"
+					: "{\"id\":1,\"ok\":{\"id\":\"5-0\"}}");
+		expect_end(i);
+		expect_output(i ? "" : "5-0\n");
+		fake_node_expect_end(&node, NULL);
+	}
+	error_at = 0;
+	expect_line(PROCESS_ERROR, "tgcli: denied: not you");
+}
+END_TEST
+
+START_TEST(ping_measures_and_gives_up_where_nobody_answers)
+{
+	START("ping");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":1,\"op\":\"ping\"}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"now\":5}}");
+	expect_line(PROCESS_OUTPUT, " answered in ");
+	expect_end(0);
+	process_free(tgcli);
+	fake_node_expect_end(&node, NULL);
+	fake_node_deafen(&node);
+	START("ping", "--url", node.url);
+	expect_end(1);
+}
+END_TEST
+
+static const char *const mistakes[][4] = {
+	{"juggle"},
+	{"watch", "--format", "xml"},
+	{"watch", "--limit", "5"},
+	{"watch", "--count", "0"},
+	{"watch", "--where", "{}"},
+	{"watch", "--nonsense", "1"},
+	{"watch", "--token"},
+	{"watch", "--url", "wss://a"},
+	{"watch", "--token", "a\nb"},
+	{"history", "--since", "5"},
+	{"publish", "trace:s1"},
+	{"publish", "trace:s1", "no json"},
+	{"ping", "word"},
+};
+
+START_TEST(a_mistake_on_the_command_line_is_told)
+{
+	START(mistakes[_i][0], mistakes[_i][1], mistakes[_i][2], mistakes[_i][3]);
+	expect_end(2);
+	char *text = process_text(tgcli, PROCESS_ERROR);
+	ck_assert_msg(strlen(text) > 20, "%s", text);
+	free(text);
+	expect_output("");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("tgcli");
+	TCase *tests = tcase_create("tgcli");
+	suite_add_tcase(suite, tests);
+	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, watch_shows_each_line_once_whatever_happens_to_the_node);
+	tcase_add_loop_test(tests, watch_ends_after_a_count_in_each_format, 0, sizeof formats / sizeof formats[0]);
+	tcase_add_test(tests, watch_ends_when_the_node_says_that_something_must_change);
+	tcase_add_test(tests, history_goes_through_all_pages_and_over_a_lost_connection);
+	tcase_add_test(tests, history_asks_for_no_more_than_the_limit);
+	tcase_add_test(tests, publish_says_the_id_or_the_error);
+	tcase_add_test(tests, ping_measures_and_gives_up_where_nobody_answers);
+	tcase_add_loop_test(tests, a_mistake_on_the_command_line_is_told, 0, sizeof mistakes / sizeof mistakes[0]);
+	return suite_run(suite);
+}
