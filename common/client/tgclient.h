@@ -181,8 +181,8 @@ struct tgc_subscription { /* All is copied; zero means absent. */
 enum tgc_result tgc_subscribe(struct tgc_client *client, const struct tgc_subscription *wish, uint64_t *ret_sub);
 /* No handler is called for it any more. An unknown one is TGC_INVALID. */
 enum tgc_result tgc_unsubscribe(struct tgc_client *client, uint64_t sub);
-/* Where it would resume: the cursor of the last batch that was given whole. Empty: there is none yet. Borrowed until the
- * next call. */
+/* Where it would resume: behind the last batch that was given whole, or the last event before a handler ended the
+ * connection. Empty: there is none yet. Borrowed until the next call. */
 struct tgc_text tgc_cursor(const struct tgc_client *client, uint64_t sub);
 
 /* Sends any request of the protocol: a JSON object with its "op" and without an "id", {"op":"history","session":"s1"}.

@@ -4,6 +4,7 @@
 #include "common/codec/json.h"
 
 #define HEARTBEAT_MIN_MS 50
+#define DRAIN_MAX_MS 600000
 #define HEARTBEAT_MAX_MS ((uint64_t)24 * 3600 * 1000)
 
 bool tgc_next_event(struct tgc_client *client, struct tgc_text *events, struct tgc_event *ret_event)
@@ -23,16 +24,32 @@ static bool is_of(const struct tgc_sub *sub, const struct tgc_message *message)
 	return sub->state == TGC_SUB_LIVE && !sub->is_dropped && slice_equal(buf_slice(&sub->key), message->sub);
 }
 
-/* Gives the events to one subscription. False: the connection ended meanwhile, by its own user. */
-static bool give_events(struct tgc_client *client, const struct tgc_sub *sub, struct tgc_text events)
+/* The user has ended the connection in the middle of a batch: it would resume behind the event that it got last. The rest
+ * of a cursor behind its id says of which log it is. */
+static void stop_behind(struct tgc_sub *sub, struct tgc_text id, struct slice cursor)
 {
+	const char *dot = cursor.len && cursor.len <= TGC_CURSOR_MAX ? memchr(cursor.ptr, '.', cursor.len) : NULL;
+	if (!id.len || id.len > TGC_CURSOR_MAX)
+		return;
+	buf_clear(&sub->cursor);
+	buf_append(&sub->cursor, id.ptr, id.len);
+	if (dot)
+		buf_append(&sub->cursor, dot, cursor.len - (size_t)(dot - cursor.ptr));
+}
+
+/* Gives the events to one subscription. False: the connection ended meanwhile, by its own user. */
+static bool give_events(struct tgc_client *client, struct tgc_sub *sub, const struct tgc_message *message)
+{
+	struct tgc_text events = tgc_text_of(message->events);
 	uint64_t connection = client->connection;
 	struct tgc_event event;
 	while (!sub->is_dropped && client->handlers.on_event && tgc_next_event(client, &events, &event)) {
 		event.sub = sub->sub;
 		client->handlers.on_event(client, client->handlers.context, &event);
-		if (client->connection != connection)
+		if (client->connection != connection) {
+			stop_behind(sub, event.id, message->cursor);
 			return false;
+		}
 	}
 	return true;
 }
@@ -60,7 +77,7 @@ static void take_events(struct tgc_client *client, const struct tgc_message *mes
 	LIST_FOREACH(&client->subs, at, following) {
 		struct tgc_sub *sub = LIST_ENTRY(at, struct tgc_sub, link);
 		if (is_of(sub, message) &&
-		    (!give_events(client, sub, tgc_text_of(message->events)) || !move_cursor(client, sub, message->cursor)))
+		    (!give_events(client, sub, message) || !move_cursor(client, sub, message->cursor)))
 			return;
 	}
 }
@@ -87,7 +104,7 @@ static void take_notice(struct tgc_client *client, const struct tgc_message *mes
 {
 	const struct tgc_notice notice = {tgc_text_of(message->code), tgc_text_of(message->json)};
 	if (slice_is(message->code, "draining"))
-		client->drain_until_ms = now_ms + message->reconnect_in_ms;
+		client->drain_until_ms = now_ms + (message->reconnect_in_ms < DRAIN_MAX_MS ? message->reconnect_in_ms : DRAIN_MAX_MS);
 	if (client->handlers.on_notice)
 		client->handlers.on_notice(client, client->handlers.context, &notice);
 }

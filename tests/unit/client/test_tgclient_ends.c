@@ -284,8 +284,8 @@ START_TEST(refuses_requests_that_cannot_be_sent)
 END_TEST
 
 #define EVENTS                                                                                                                 \
-	"{\"op\":\"events\",\"sub\":\"k\",\"cursor\":\"2-0\",\"events\":[{\"channel\":\"a\",\"ts\":1,\"data\":1},"             \
-	"{\"channel\":\"a\",\"ts\":1,\"data\":2}]}"
+	"{\"op\":\"events\",\"sub\":\"k\",\"cursor\":\"6-0.aa\",\"events\":[{\"id\":\"5-0\",\"channel\":\"a\",\"ts\":1,\"data\":1},"  \
+	"{\"id\":\"6-0\",\"channel\":\"a\",\"ts\":1,\"data\":2}]}"
 
 static void open_live(void)
 {
@@ -308,6 +308,8 @@ START_TEST(a_handler_may_close_the_client_in_the_middle_of_a_batch)
 	diary_wait(&diary, client, "error disconnected the connection ended before the reply\nstate closed 1000 closed by the application\n");
 	ck_assert_uint_eq(diary_count(&diary, "event "), 1);
 	ck_assert_uint_eq(diary_count(&diary, "cursor "), 0);
+	struct tgc_text cursor = tgc_cursor(client, 1);
+	ck_assert(cursor.len == 6 && memcmp(cursor.ptr, "5-0.aa", 6) == 0);
 }
 END_TEST
 
