@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/history/archive_inside.h"
+#include "gateway/history/refusal.h"
 #include "gateway/metrics/metrics.h"
 
 #define PUBLISHES_IN_FLIGHT_MAX 256
@@ -34,6 +35,8 @@ static struct answer *begin_answer(const struct question *question, enum err err
 {
 	if (error)
 		metric_add(METRIC_QUESTIONS_FAILED, 1);
+	if (error == ERR_IO)
+		error = refusal_judge(why, &why);
 	return answer_new(question, error, why);
 }
 

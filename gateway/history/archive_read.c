@@ -312,6 +312,9 @@ static void judge(struct archive *archive, struct reading *reading)
 		inspect(archive, reading, SLICE_NONE);
 		return;
 	}
+	/* A log that is gone knows nothing better than the stream. */
+	if (reading->is_through_log && reading->has_facts && !reading->facts.exists)
+		trim = TRIM_LOST;
 	if (trim == TRIM_LOST && reading->is_through_log)
 		turn_back(reading);
 	finish(archive, reading, trim == TRIM_LOST);

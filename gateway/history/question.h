@@ -62,7 +62,7 @@ struct answer {
 	void *asker;
 	enum question_kind kind;
 	/* OK; ERR_TIMEOUT; ERR_CLOSED (Redis is away, ask again); ERR_LIMIT (too many questions wait); ERR_NOMEM;
-	 * ERR_IO: Redis refused, why says what in our words. */
+	 * ERR_IO: Redis refused, ERR_AGAIN: for now; why says what in our words. */
 	enum err error;
 	char why[128];
 	struct page *page;             /* QUESTION_PAGE: a reference */

@@ -112,6 +112,9 @@ void errand_fail_question(struct errand *errand, enum err error, const char *why
 	case ERR_CLOSED:
 		errand_fail(errand, "unavailable", "the node has no connection to Redis", ERRAND_RETRY_MS);
 		break;
+	case ERR_AGAIN:
+		errand_fail(errand, "unavailable", why && *why ? why : "not at this moment", ERRAND_RETRY_MS);
+		break;
 	case ERR_LIMIT:
 		errand_fail(errand, "too_many_requests", "the node has as many reads under way as history.requests allows",
 			    ERRAND_RETRY_MS);

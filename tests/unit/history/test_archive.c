@@ -458,12 +458,12 @@ END_TEST
 START_TEST(what_redis_refuses_is_said_to_all_who_asked)
 {
 	fake_redis_start(300);
-	fake.why = "no permission";
+	fake.why = "NOPERM this user has no permissions";
 	uint64_t first = ask(10, 300), second = ask_of(1, "", fake_id(20), fake_id(300));
 	fake_redis_answer();
 	assert_error(first, ERR_IO);
 	assert_error(second, ERR_IO);
-	ck_assert_str_eq(answer_to(first)->why, "no permission");
+	ck_assert_str_eq(answer_to(first)->why, "the gateway's user in Redis has no right to this");
 	fake.why = NULL;
 	fake.fails = ERR_CLOSED;
 	assert_error(ask(10, 300), ERR_CLOSED);
