@@ -69,6 +69,7 @@ class Fleet:
         """Publishes all the while: a quiet moment, the trouble, another moment."""
         arguments = [self.redis.port, rate, self.next_number] + ([payload] if payload else [])
         publisher = Script(self.test, "publisher.py", *arguments)
+        publisher.child.stdout.readline()
         support.let_pass(before_s)
         trouble()
         support.let_pass(after_s)
@@ -103,7 +104,8 @@ class Fleet:
         numbers = self.numbers_in_log()
         self.test.assertEqual(len(numbers), len(set(numbers)), f"twice in the log: {doubles(numbers)[:10]}")
         missing = sorted(set(self.published["heard"]) - set(numbers) - set(may_miss))
-        self.test.assertFalse(missing, f"{len(missing)} of {len(numbers)} heard and not in the log, from {missing[:10]}")
+        self.test.longMessage = False
+        self.test.assertFalse(missing, f"{len(missing)} of {len(numbers)} heard and not in the log: {runs(missing)}")
         self.test.assertGreater(len(numbers), 0)
 
     def wanted(self, subscription):
@@ -139,6 +141,13 @@ class Fleet:
 def key_of(name):
     milliseconds, sequence = name.split(".")[0].split("-")
     return int(milliseconds), int(sequence)
+
+
+def runs(numbers):
+    """Sorted numbers as the runs that they make: "3-7 12"."""
+    ends = [number for at, number in enumerate(numbers) if at + 1 == len(numbers) or numbers[at + 1] != number + 1]
+    starts = [number for at, number in enumerate(numbers) if at == 0 or numbers[at - 1] != number - 1]
+    return " ".join(f"{start}-{end}" for start, end in zip(starts, ends))
 
 
 def doubles(numbers):

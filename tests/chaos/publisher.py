@@ -1,5 +1,5 @@
 """Publishes numbered events with nothing but PUBLISH, at a rate, until its standard input closes; then prints what Redis
-answered: {"heard": [numbers that some subscriber was sent], "unheard": [...], "unknown": [no answer came]}.
+answered, behind a line that says that it began: {"heard": [numbers that some subscriber was sent], "unheard": [...], "unknown": [no answer came]}.
 
     publisher.py <Redis port> <events a second> <first number> [<payload that is always the same>]
 """
@@ -50,6 +50,8 @@ class Publisher:
 def main():
     port, rate, number = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     publisher = Publisher(port, sys.argv[4] if len(sys.argv) > 4 else None)
+    publisher.publish([])
+    print("publishing", flush=True)
     start = time.monotonic()
     sent = 0
     while not is_over(start + sent / rate + TICK_S - time.monotonic()):

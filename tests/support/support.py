@@ -4,6 +4,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 import urllib.error
@@ -197,4 +198,5 @@ def drain_seconds(configuration):
 
 
 def main():
-    unittest.main(argv=["deploy", "-v"])
+    """Runs all tests of the file, or those named on the command line."""
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
