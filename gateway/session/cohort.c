@@ -186,12 +186,12 @@ static bool keep_record(struct cohort *cohort, const struct record *record)
 	return true;
 }
 
-/* Memory is out: the members are told by a gap. */
+/* Memory is out: the members read it later, or are told by a gap. */
 static void lose(struct cohort *cohort, size_t events)
 {
+	const struct batch lost = {.is_recorded = cohort->is_recorded, .after = cohort->after, .count = events};
 	LIST_FOREACH(&cohort->members, at, following)
-		subscription_lose(LIST_ENTRY(at, struct subscription, in_cohort), events, cohort->after,
-				  METRIC_DROPPED_MEMORY);
+		subscription_miss(LIST_ENTRY(at, struct subscription, in_cohort), &lost);
 }
 
 static void flush(struct cohort *cohort, struct record_id cursor);

@@ -113,72 +113,6 @@ void subscription_set_policy(struct subscription *subscription, enum slow_policy
 	subscription->policy = policy;
 }
 
-void subscription_lose(struct subscription *subscription, size_t events, struct record_id after, enum metric reason)
-{
-	if (!events)
-		return;
-	if (!subscription->dropped) {
-		subscription->dropped_after = after;
-		subscription->dropped_reason = reason == METRIC_DROPPED_RATE ? "rate" : "slow";
-	}
-	subscription->dropped += events;
-	subscription->session->owes_gaps = true;
-	metric_add(reason, events);
-}
-
-struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
-			       struct value *dropped, const char *reason)
-{
-	struct arena *arena = &subscription->session->exchange->arena;
-	struct value *gap = value_map(arena);
-	gap = value_put(gap, "op", value_text(arena, "gap"));
-	gap = value_put(gap, "sub", value_text(arena, subscription->cohort->key));
-	gap = value_put(gap, "after", after);
-	gap = value_put(gap, "before", before);
-	gap = value_put(gap, "dropped", dropped);
-	return value_put(gap, "reason", value_text(arena, reason));
-}
-
-static struct value *id_or_null(struct arena *arena, struct record_id id)
-{
-	char text[RECORD_ID_TEXT];
-	if (record_id_is_zero(id))
-		return value_null(arena);
-	const char *kept = arena_copy(arena, text, record_id_write(text, id));
-	return kept ? value_text(arena, kept) : NULL;
-}
-
-static struct value *gap_between(const struct subscription *subscription, struct record_id after, struct record_id before,
-				 uint64_t dropped, const char *reason)
-{
-	struct arena *arena = &subscription->session->exchange->arena;
-	struct value *count = dropped ? value_uint(arena, dropped) : value_null(arena);
-	metric_add(METRIC_GAPS, 1);
-	return subscription_gap(subscription, id_or_null(arena, after), id_or_null(arena, before), count, reason);
-}
-
-struct value *subscription_take_gap(struct subscription *subscription, struct record_id before)
-{
-	uint64_t dropped = subscription->dropped;
-	subscription->dropped = 0;
-	return gap_between(subscription, subscription->dropped_after, before, dropped, subscription->dropped_reason);
-}
-
-void subscription_tell_gap(const struct subscription *subscription, struct record_id after, struct record_id before,
-			   uint64_t dropped, const char *reason)
-{
-	session_send(subscription->session, gap_between(subscription, after, before, dropped, reason));
-}
-
-void subscription_tell_unrecorded(struct subscription *subscription)
-{
-	const struct exchange *exchange = subscription->session->exchange;
-	if (subscription->phase_told == exchange->unrecorded_phase)
-		return;
-	subscription->phase_told = exchange->unrecorded_phase;
-	subscription_tell_gap(subscription, exchange->log_head, (struct record_id){0}, 0, "unrecorded");
-}
-
 /* The client is behind and conflates: keeps the newest of each key. */
 static void conflate(struct subscription *subscription, const struct batch *batch)
 {
@@ -240,6 +174,10 @@ static void offer_to_slow(struct subscription *subscription, struct batch *batch
 		drop_oldest(subscription);
 		break;
 	default:
+		if (batch->is_recorded) {
+			catchup_fall_behind(subscription, batch->after);
+			break;
+		}
 		set_state(subscription, SUBSCRIPTION_LAGGING);
 		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_SLOW);
 	}
@@ -323,6 +261,14 @@ static void offer_to_live(struct subscription *subscription, struct batch *batch
 		catchup_fall_behind(subscription, batch->after);
 	else
 		offer_over_rate(subscription, batch);
+}
+
+void subscription_miss(struct subscription *subscription, const struct batch *batch)
+{
+	if (batch->is_recorded && subscription->policy == SLOW_CATCHUP)
+		catchup_fall_behind(subscription, batch->after);
+	else
+		subscription_lose(subscription, batch->count, batch->after, METRIC_DROPPED_MEMORY);
 }
 
 void subscription_offer(struct subscription *subscription, struct batch *batch)

@@ -57,6 +57,7 @@ struct record_id subscription_place(const struct subscription *subscription);
 /* Counts events that the client will not get, under the metric of the reason; the gap is told when its turn comes. after: the
  * client's cursor before the first of them. */
 void subscription_lose(struct subscription *subscription, size_t events, struct record_id after, enum metric reason);
+void subscription_miss(struct subscription *subscription, const struct batch *batch); /* there is no memory for the batch */
 void subscription_offer(struct subscription *subscription, struct batch *batch);
 /* A gap message; what builders gave may be NULL. NULL: no memory. */
 struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
