@@ -1,5 +1,8 @@
 """Every example of docs/protocol.md is what a real node answers. A block is one connection: "> " is sent, "< " must come next,
-"$ " is published in Redis; "< CLOSE code" is the end. What differs from run to run, and "<...>", is compared by its type."""
+"$ " is published in Redis; "< CLOSE code" is the end. What differs from run to run, and "<...>", is compared by its type. A block
+of HTTP is a connection too: "> " lines are a request, "< " lines its status, its type and the lines of its body."""
+import http.client
+import itertools
 import json
 import re
 import unittest
@@ -10,9 +13,9 @@ import websocket
 VARYING = {"sub", "ts", "now", "node", "client", "version"}
 
 
-def blocks():
+def blocks(kind):
     with open(support.path("docs", "protocol.md")) as file:
-        return [block.strip().splitlines() for block in re.findall(r"^```json\n(.*?)^```$", file.read(), re.M | re.S)]
+        return [block.strip().splitlines() for block in re.findall(rf"^```{kind}\n(.*?)^```$", file.read(), re.M | re.S)]
 
 
 def is_as_written(real, written, name=""):
@@ -48,10 +51,38 @@ class Protocol(unittest.TestCase):
             else:
                 self.fail(f"what is {line!r}?")
 
+    def ask(self, connection, request):
+        """Sends a request as the page writes it and gives its status and type, and the lines of its body."""
+        head, _, body = "\n".join(request).partition("\n\n")
+        line, *fields = head.splitlines()
+        connection.request(*line.split(" ", 1), body=body or None, headers=dict(field.split(": ", 1) for field in fields))
+        answer = connection.getresponse()
+        return f"{answer.status} {answer.getheader('Content-Type')}", answer.read().decode().splitlines()
+
+    def replay_http(self, lines, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=support.DEADLINE_S)
+        self.addCleanup(connection.close)
+        groups = [[line[2:] for line in group] for _, group in itertools.groupby(lines, lambda line: line[0])]
+        for request, (status, *written) in zip(groups[::2], groups[1::2]):
+            real_status, real = self.ask(connection, request)
+            self.assertEqual(real_status, status, real)
+            self.assertEqual(len(real), len(written), real)
+            for one, other in zip(real, written):
+                self.assertTrue(is_as_written(json.loads(one), json.loads(other)), f"\nthe page says {other}\nthe node says {one}")
+
+    def test_every_example_of_http_is_what_a_node_answers(self):
+        redis = support.start_redis(self)
+        node = support.start_node(self, redis.port)
+        examples = blocks("http")
+        self.assertGreater(len(examples), 2)
+        for number, lines in enumerate(examples, 1):
+            with self.subTest(example=number):
+                self.replay_http(lines, node.port)
+
     def test_every_example_is_what_a_node_answers(self):
         redis = support.start_redis(self)
         node = support.start_node(self, redis.port)
-        examples = blocks()
+        examples = blocks("json")
         self.assertGreater(len(examples), 5)
         for number, lines in enumerate(examples, 1):
             with self.subTest(example=number):
