@@ -49,49 +49,11 @@ local function newest()
 	return named and named['last-generated-id']
 end
 
--- Numbers of Lua are doubles: parts of ids are compared as texts without leading zeros.
-local function is_less(a, b)
-	if #a ~= #b then
-		return #a < #b
-	end
-	return a < b
-end
-
-local function is_before(a, b)
-	local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
-	local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
-	if a_ms ~= b_ms then
-		return is_less(a_ms, b_ms)
-	end
-	return is_less(a_seq, b_seq)
-end
-
 -- An error where the caller may not say on a channel what the log took: known from Redis 7.0 on.
 local function denied(channel)
 	if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', channel, '') then
 		return redis.error_reply('NOPERM no right to PUBLISH on ' .. channel)
 	end
-end
-
-local function read_epoch()
-	local text = call('GET', epoch_key)
-	local epoch, base = string.match(text or '', '^(%x+) (%d+%-%d+)$')
-	if epoch and #epoch == 16 then
-		return epoch, base
-	end
-end
-
--- A new epoch from where the log stands. The log is made with it, so that one that vanishes is noticed.
-local function make_epoch(named, fresh)
-	local base = named and named['last-generated-id'] or '0-0'
-	if not named then
-		call('XGROUP', 'CREATE', log, 'tracegate', '0', 'MKSTREAM')
-		call('XGROUP', 'DESTROY', log, 'tracegate')
-	end
-	local now = call('TIME')
-	local epoch = string.sub(redis.sha1hex(now[1] .. '.' .. now[2] .. fresh), 1, 16)
-	call('SET', epoch_key, epoch .. ' ' .. base)
-	return epoch, base
 end
 
 -- Adds to a session's stream; gives 1 where that was refused. The first one of a session in a call trims and renews its expiry.
@@ -147,12 +109,50 @@ if verb == 'record' then
 		at, before, stored = at + 3, id, stored + 1
 	end
 	if stored > 0 then
-		if events_max ~= '0' then
+		if stored >= 10 and events_max ~= '0' then -- few at a time come slowly: renewing trims often enough
 			pcall('XTRIM', log, 'MAXLEN', '~', events_max)
 		end
 		call('PUBLISH', live, table.concat(stamp))
 	end
 	return refusal or {'OK', stored, skipped}
+end
+
+-- Numbers of Lua are doubles: parts of ids are compared as texts without leading zeros.
+local function is_less(a, b)
+	if #a ~= #b then
+		return #a < #b
+	end
+	return a < b
+end
+
+local function is_before(a, b)
+	local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
+	local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
+	if a_ms ~= b_ms then
+		return is_less(a_ms, b_ms)
+	end
+	return is_less(a_seq, b_seq)
+end
+
+local function read_epoch()
+	local text = call('GET', epoch_key)
+	local epoch, base = string.match(text or '', '^(%x+) (%d+%-%d+)$')
+	if epoch and #epoch == 16 then
+		return epoch, base
+	end
+end
+
+-- A new epoch from where the log stands. The log is made with it, so that one that vanishes is noticed.
+local function make_epoch(named, fresh)
+	local base = named and named['last-generated-id'] or '0-0'
+	if not named then
+		call('XGROUP', 'CREATE', log, 'tracegate', '0', 'MKSTREAM')
+		call('XGROUP', 'DESTROY', log, 'tracegate')
+	end
+	local now = call('TIME')
+	local epoch = string.sub(redis.sha1hex(now[1] .. '.' .. now[2] .. fresh), 1, 16)
+	call('SET', epoch_key, epoch .. ' ' .. base)
+	return epoch, base
 end
 
 if verb == 'renew' then
