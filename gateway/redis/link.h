@@ -45,8 +45,8 @@ typedef void link_reply_fn(void *context, const struct redisReply *reply);
 /* ERR_NOMEM. */
 enum err link_open(struct event_base *base, const struct link_settings *settings, struct link_owner owner,
 		   struct link **ret_link) MUST_USE;
-/* Detaches the owner, writes what is queued as far as the socket takes it at once, answers what is pending with NULL and closes the socket, at any time, also from the link's own
- * callbacks. The pointer is invalid from then on. NULL is fine. */
+/* Detaches the owner, writes what is queued as far as the socket takes it at once, answers what is pending with NULL and
+ * closes the socket, at any time, also from the link's own callbacks. The pointer is invalid from then on. NULL is fine. */
 void link_close(struct link *link);
 
 /* Requests are written at the end of the loop's turn, all in one. ERR_NOMEM, ERR_STATE (not up, or the link is a stream). */

@@ -394,6 +394,7 @@ static const struct {
     {"--help", CONFIG_HELP},           {"-h", CONFIG_HELP},
     {"--wrong=1|--help", CONFIG_HELP}, {"--version", CONFIG_VERSION},
     {"--print-config", CONFIG_PRINT},  {"--check-config|--workers|2", CONFIG_CHECK},
+    {"--print-script", CONFIG_PRINT_SCRIPT},
 };
 
 START_TEST(understands_what_else_is_asked_for)
