@@ -111,6 +111,6 @@ void request_publish(const struct request *request)
 
 void publishes_forget(struct exchange *exchange)
 {
-	while (!list_is_empty(&exchange->publishes))
-		publish_free(LIST_ENTRY(exchange->publishes.next, struct publish, in_exchange));
+	LIST_FOREACH(&exchange->publishes, at, following)
+		publish_free(LIST_ENTRY(at, struct publish, in_exchange));
 }
