@@ -10,6 +10,7 @@ docs/performance.md explains the scenarios and holds the last table (--page rewr
 """
 
 import argparse
+import fcntl
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ import platform
 import resource
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,12 @@ from pathlib import Path
 import log_scenarios
 
 READY_SECONDS = 10
+# Beyond these a paced run was not paced: the events came in bursts, or the generator's core had no time to read.
+LATE_MICROS = 2000  # p99 of how late events were published
+BURST_MICROS = 5000  # median latency
+EVEN_TRIES = 3
+CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+OWN_NETWORK = "BENCH_OWN_NETWORK"  # not TRACEGATE_...: the gateway takes those for options
 PAGE_START, PAGE_END = "<!-- bench: table -->", "<!-- bench: end -->"
 SERVERS = {"each": "(a) each", "batch": "(b) batch", "gateway": "gateway"}
 
@@ -146,6 +154,17 @@ class Bench:
         return command
 
     def measure(self, server_name, mode, settings):
+        """A paced run in which events came in bursts is made again: servers take bursts in fewer and larger pieces, so its
+        numbers compare with no other's."""
+        for _ in range(1 if self.options.quick else EVEN_TRIES):
+            result = self.measure_once(server_name, mode, settings)
+            result["uneven"] = mode in ("paced", "unwanted") and (
+                result["lateP99Micros"] > LATE_MICROS or result["p50Micros"] > BURST_MICROS)
+            if not result["uneven"]:
+                break
+        return result
+
+    def measure_once(self, server_name, mode, settings):
         port = free_port()
         with self.start(server_name, port) as server:
             command = self.load_command(mode, port, {"pid": server.child.pid, **settings})
@@ -211,11 +230,19 @@ def show(number):
     return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
+def note_unevenness(bench, row, name, result):
+    if result["uneven"] and name != "each" and not bench.options.quick:
+        row.trouble.append(f"{SERVERS[name]}: events came in bursts, or were not read in time "
+                           f"(published late by {result['lateP99Micros'] / 1000:.1f} ms, "
+                           f"median latency {result['p50Micros'] / 1000:.1f} ms)")
+
+
 def compare(bench, row, mode, settings, key, scale=1.0, lossless=True):
     """One run of all servers; the ratio is the gateway's number by (b)'s."""
     values = {}
     for name in SERVERS:
         result = bench.measure(name, mode, settings)
+        note_unevenness(bench, row, name, result)
         values[name] = result[key] * scale
         row.add(name, values[name])
         if name != "each" and lossless and result["lost"]:
@@ -246,14 +273,18 @@ def sessions(bench, row, quick):
 
 
 def unwanted(bench, row, quick):
-    """The ratio is the cost with many subscriptions by the cost with 10, on the gateway."""
+    """The ratio is the cost with many subscriptions by the cost with 10, on the gateway; of two measurements each, in an order
+    that is fair to both, the lower counts."""
     settings = {"clients": 10 if quick else 100, "rate": 10000, "warmup_ms": 200 if quick else 1000,
-                "measure_ms": 500 if quick else 5000}
+                "measure_ms": 500 if quick else 4000}
     many = 200 if quick else 10000
-    cost = {count: bench.measure("gateway", "unwanted", {**settings, "subscriptions": count})["cpuMicrosPerEvent"]
-            for count in (10, many)}
-    row.add("gateway", cost[many])
-    row.ratios.append(cost[many] / cost[10])
+    cost = {10: [], many: []}
+    for count in (10, many, many, 10):
+        result = bench.measure("gateway", "unwanted", {**settings, "subscriptions": count})
+        note_unevenness(bench, row, "gateway", result)
+        cost[count].append(result["cpuMicrosPerEvent"])
+    row.add("gateway", min(cost[many]))
+    row.ratios.append(min(cost[many]) / min(cost[10]))
 
 
 def idle(bench, row, quick):
@@ -304,7 +335,9 @@ def describe(options):
     redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
     version = next((word[2:] for word in redis.split() if word.startswith("v=")), "?")
     kind = "smoke run, its numbers mean nothing" if options.quick else f"medians of {options.runs} runs"
-    return f"{first_line('/proc/cpuinfo', 'model name')}, Linux {platform.release()}, Redis {version}; {kind}."
+    congestion = CONGESTION.read_text().strip()
+    return (f"{first_line('/proc/cpuinfo', 'model name')}, Linux {platform.release()}, TCP {congestion}, "
+            f"Redis {version}; {kind}.")
 
 
 def table(rows, options):
@@ -337,6 +370,34 @@ def run(bench, options):
     return list(rows.values())
 
 
+def enter_own_network():
+    """Starts this program again in a network of its own, where it may choose the congestion control: one that paces what it sends
+    by estimates (bbr) turns even events into bursts on loopback, now for one server, now for the other. Where that is not
+    allowed, the system's network is used as it is."""
+    if os.environ.get(OWN_NETWORK):
+        set_up_own_network()
+        return
+    ways = [["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]]
+    for way in ways:
+        try:
+            if subprocess.run([*way, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                os.execvpe(way[0], [*way, sys.executable, *sys.argv], {**os.environ, OWN_NETWORK: "1"})
+        except FileNotFoundError:
+            return
+
+
+def set_up_own_network():
+    get_flags, set_flags, is_up = 0x8913, 0x8914, 0x1  # netdevice(7): SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = fcntl.ioctl(control, get_flags, struct.pack("16sh22x", b"lo", 0))
+        flags = struct.unpack_from("16sh", request)[1]
+        fcntl.ioctl(control, set_flags, struct.pack("16sh22x", b"lo", flags | is_up))
+    try:
+        CONGESTION.write_text("reno\n")
+    except OSError as error:
+        print(f"the congestion control stays as it is: {error}", file=sys.stderr)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build", help="build folder with bench/ and bin/ (default: build)")
@@ -348,6 +409,7 @@ def main():
     parser.add_argument("--page", help="also replace the table in this page (docs/performance.md)")
     options = parser.parse_args()
     options.runs = options.runs or (1 if options.quick else 5)
+    enter_own_network()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bench = Bench(options)

@@ -27,6 +27,8 @@ struct load {
 	struct load_settings settings;
 	struct clients clients;
 	struct publisher publisher;
+	struct publisher marker; /* mode unwanted: events that one client wants, to see when all before them was dealt with */
+	struct histogram late; /* paced events: how long after their time they were published */
 };
 
 typedef void load_mode(struct load *load);

@@ -68,12 +68,13 @@ static void print_result(const struct load *load, struct reading from, struct re
 	double events = (double)(to.published - from.published), cpu = (double)(to.cpu_ns - from.cpu_ns);
 	printf("{\"seconds\":%.6f,\"eventsPerSecond\":%.1f,\"deliveriesPerSecond\":%.1f,\"lost\":%" PRIu64
 	       ",\"broken\":%" PRIu64 ",\"cpuSeconds\":%.6f,\"cpuMicrosPerEvent\":%.4f,\"p50Micros\":%.2f,"
-	       "\"p99Micros\":%.2f,\"p999Micros\":%.2f}\n",
+	       "\"p99Micros\":%.2f,\"p999Micros\":%.2f,\"lateP99Micros\":%.2f}\n",
 	       seconds, events / seconds, (double)(to.deliveries - from.deliveries) / seconds, lost,
 	       load->clients.broken, cpu / NS_PER_S, events > 0 ? cpu / NS_PER_US / events : 0,
 	       (double)histogram_quantile(latency, 0.5) / NS_PER_US,
 	       (double)histogram_quantile(latency, 0.99) / NS_PER_US,
-	       (double)histogram_quantile(latency, 0.999) / NS_PER_US);
+	       (double)histogram_quantile(latency, 0.999) / NS_PER_US,
+	       (double)histogram_quantile(&load->late, 0.99) / NS_PER_US);
 }
 
 /* Opens the clients, subscribes each and shows each one event, so that the shape of a frame is known. */
@@ -146,43 +147,76 @@ void load_flood(struct load *load)
 	clients_close(&load->clients);
 }
 
-/* Publishes what is due since start_ns until end_ns; base is what was published before. */
-static void pace_until(struct load *load, uint64_t start_ns, uint64_t base, uint64_t end_ns)
+struct pacing {
+	uint64_t start_ns, base; /* event number base is due at start_ns */
+	uint64_t from_ns;        /* events due from here on count in late */
+};
+
+static void note_lateness(struct load *load, const struct pacing *pacing, uint64_t until, uint64_t now_ns)
+{
+	double period_ns = (double)NS_PER_S / (double)load->settings.rate;
+	for (uint64_t i = load->publisher.published; i < until; i++) {
+		uint64_t due_ns = pacing->start_ns + (uint64_t)((double)(i - pacing->base) * period_ns);
+		if (due_ns >= pacing->from_ns && due_ns < now_ns)
+			histogram_add(&load->late, now_ns - due_ns);
+	}
+}
+
+/* Publishes what is due until end_ns. */
+static void pace_until(struct load *load, const struct pacing *pacing, uint64_t end_ns)
 {
 	for (;;) {
 		uint64_t now_ns = clock_mono_ns();
 		if (now_ns >= end_ns)
 			return;
-		uint64_t due = base + (uint64_t)((double)(now_ns - start_ns) * (double)load->settings.rate / NS_PER_S);
-		if (due > load->publisher.published)
+		double passed_ns = (double)(now_ns - pacing->start_ns);
+		uint64_t due = pacing->base + (uint64_t)(passed_ns * (double)load->settings.rate / NS_PER_S);
+		if (due > load->publisher.published) {
+			note_lateness(load, pacing, due, now_ns);
 			publish(load, due - load->publisher.published);
+		}
 		clients_turn(&load->clients, 10);
 	}
 }
 
-static void pace(struct load *load, struct reading *ret_from, struct reading *ret_to)
+static void run_for(struct load *load, uint64_t ms)
+{
+	struct pacing pacing = {.base = load->publisher.published, .start_ns = clock_mono_ns()};
+	pacing.from_ns = load->clients.latency_from_ns;
+	pace_until(load, &pacing, pacing.start_ns + ms * NS_PER_MS);
+}
+
+/* settle waits until the server has done all its work for what was published, so that none of it goes uncounted: a server that
+ * is behind would look cheap. */
+static void pace(struct load *load, void (*settle)(struct load *load), struct reading *ret_from, struct reading *ret_to)
 {
 	const struct load_settings *settings = &load->settings;
 	uint64_t period_ns = NS_PER_S / (settings->rate ? settings->rate : 1);
-	uint64_t base = load->publisher.published, start_ns = clock_mono_ns();
-	uint64_t from_ns = start_ns + settings->warmup_ms * NS_PER_MS,
-	         to_ns = from_ns + settings->measure_ms * NS_PER_MS;
-	load->clients.latency_from_ns = from_ns;
-	load->clients.latency_to_ns = to_ns;
+	load->clients.latency_from_ns = UINT64_MAX;
 	clients_tick(&load->clients, period_ns > TICK_MIN_NS ? period_ns : TICK_MIN_NS);
-	pace_until(load, start_ns, base, from_ns);
+	run_for(load, settings->warmup_ms);
+	settle(load);
 	*ret_from = take_reading(load);
-	pace_until(load, start_ns, base, to_ns);
+	load->clients.latency_from_ns = ret_from->now_ns;
+	load->clients.latency_to_ns = UINT64_MAX;
+	run_for(load, settings->measure_ms);
 	*ret_to = take_reading(load);
+	load->clients.latency_to_ns = ret_to->now_ns;
+	settle(load);
+	ret_to->cpu_ns = cpu_ns(settings->pid);
 	clients_tick(&load->clients, 0);
+}
+
+static void await_all(struct load *load)
+{
+	drain(load, DRAIN_TIMEOUT_NS);
 }
 
 void load_paced(struct load *load)
 {
 	struct reading from, to;
 	open_subscribed(load);
-	pace(load, &from, &to);
-	drain(load, DRAIN_TIMEOUT_NS);
+	pace(load, await_all, &from, &to);
 	print_result(load, from, to, count_missing(load));
 	clients_close(&load->clients);
 }
@@ -226,16 +260,31 @@ static void subscribe_distinct(struct load *load)
 	clients_await_replies(&load->clients, load->settings.subscriptions);
 }
 
+/* Behind all that was published on the same connection to Redis. */
+static void await_marker(struct load *load)
+{
+	uint64_t deadline_ns = clock_mono_ns() + DRAIN_TIMEOUT_NS;
+	publisher_add(&load->marker, clock_mono_ns());
+	publisher_flush(&load->marker);
+	while (load->clients.deliveries < load->marker.published && clock_mono_ns() < deadline_ns)
+		clients_turn(&load->clients, 10);
+}
+
 void load_unwanted(struct load *load)
 {
 	const struct load_settings *settings = &load->settings;
 	struct reading from, to;
 	publisher_init(&load->publisher, (uint16_t)settings->redis_port, settings->payload, 'n', 1);
+	publisher_init(&load->marker, (uint16_t)settings->redis_port, settings->payload, 'm', 1);
+	close(load->marker.fd);
+	load->marker.fd = load->publisher.fd;
 	clients_init(&load->clients, (uint16_t)settings->port, settings->clients, 0);
 	clients_open(&load->clients);
 	subscribe_distinct(load);
-	pace(load, &from, &to);
-	if (load->clients.deliveries)
+	clients_say(&load->clients, 0, "{\"id\":1,\"op\":\"subscribe\",\"filter\":{\"session\":[\"m0000\"]}}");
+	clients_await_replies(&load->clients, settings->subscriptions + 1);
+	pace(load, await_marker, &from, &to);
+	if (load->clients.deliveries != load->marker.published)
 		load->clients.broken++;
 	print_result(load, from, to, 0);
 	clients_close(&load->clients);
