@@ -185,7 +185,7 @@ static void on_stalled(struct deadline *deadline)
 	if (!connection->status)
 		responder_refuse(&connection->responder, &late);
 	else
-		http_enter(connection, connection->is_blocked ? HTTP_DEAD : HTTP_CUT);
+		http_enter(connection, HTTP_CUT);
 }
 
 void http_connections_init(struct http_connections *connections, uv_loop_t *loop, const struct http_settings *settings)
@@ -254,6 +254,9 @@ static void open_call(struct http_connection *connection, const struct head *hea
 		responder_refuse(&connection->responder, &refusal);
 		return;
 	}
+	/* Only what is posted is read; a body of any other request stands in the way of the next one. */
+	if (!body_is_over(&connection->body) && !slice_is(head->method, "POST"))
+		connection->form.closes = true;
 	connection->call = api_open(&connection->owner->api, head, &connection->body, &connection->responder);
 	connection->has_body_end = !connection->call || !connection->call->ops->body;
 }

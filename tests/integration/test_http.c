@@ -206,6 +206,18 @@ START_TEST(speaks_http_1_0_and_closes)
 }
 END_TEST
 
+START_TEST(a_body_that_nobody_reads_ends_the_connection)
+{
+	raw_connect(&raw, gateway_port(gateway));
+	http_ask(&raw, HISTORY, "GET /v1/history HTTP/1.1", &answer);
+	http_expect(&answer, 501, "no_history");
+	ck_assert(http_has_field(&answer, "Connection: close"));
+	http_answer_free(&answer);
+	raw_expect_end(&raw);
+	raw_close(&raw);
+}
+END_TEST
+
 START_TEST(who_has_said_all_still_gets_an_answer)
 {
 	raw_connect(&raw, gateway_port(gateway));
@@ -373,6 +385,7 @@ int main(void)
 	tcase_add_loop_test(tests, refuses_and_says_why, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(tests, what_a_client_sends_of_a_refused_body_does_not_reset_its_answer);
 	tcase_add_test(tests, speaks_http_1_0_and_closes);
+	tcase_add_test(tests, a_body_that_nobody_reads_ends_the_connection);
 	tcase_add_test(tests, who_has_said_all_still_gets_an_answer);
 	tcase_add_test(tests, browsers_of_allowed_origins_only);
 	tcase_add_test(tests, a_body_that_stalls_is_given_up);
