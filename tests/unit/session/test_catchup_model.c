@@ -1,4 +1,4 @@
-/* Random schedules: events with and without ids, slow ports, pages that come late or fail, a log that is trimmed, clients that
+/* Random schedules: events with and without ids, slow ports, rates, pages that come late or fail, a log that is trimmed, clients that
  * come back. Whatever happens, what a client got and what it was told to miss are together the log for its filter, each
  * event once and in order. */
 #include "fake_past.h"
@@ -365,6 +365,7 @@ static void run(bool may_trim)
 	settings.batch_max_events = 2 + throw(20);
 	settings.slow_threshold_bytes = 256 + throw(1000);
 	settings.heartbeat_ns = 1000000 * NS_PER_S;
+	settings.events_per_second = throw(3) ? 0 : 200 + throw(200);
 	exchange = exchange_new(&settings);
 	is_recorded = false;
 	owed = unnamed_count = 0;
