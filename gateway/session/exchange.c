@@ -38,6 +38,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	list_init(&exchange->catchups);
 	list_init(&exchange->ahead);
 	alarms_init(&exchange->alarms);
+	alarms_init(&exchange->patiences);
 	table_init(&exchange->cohorts);
 	table_init(&exchange->askers);
 	list_init(&exchange->publishes);
@@ -211,8 +212,10 @@ static void run_timers(struct exchange *exchange, uint64_t now_ns)
 
 static uint64_t next_ns(const struct exchange *exchange)
 {
-	uint64_t next = heartbeats_next_ns(&exchange->heartbeats), alarm_ns = alarms_next_ns(&exchange->alarms);
+	uint64_t next = heartbeats_next_ns(&exchange->heartbeats);
+	uint64_t alarm_ns = alarms_next_ns(&exchange->alarms), patience_ns = alarms_next_ns(&exchange->patiences);
 	next = alarm_ns < next ? alarm_ns : next;
+	next = patience_ns < next ? patience_ns : next;
 	if (!list_is_empty(&exchange->dirty) && exchange->flush_ns < next)
 		next = exchange->flush_ns;
 	if (!list_is_empty(&exchange->draining)) {
@@ -228,6 +231,7 @@ uint64_t exchange_end_turn(struct exchange *exchange)
 	flush_due(exchange, now_ns);
 	run_timers(exchange, now_ns);
 	alarms_run(&exchange->alarms, now_ns);
+	alarms_run(&exchange->patiences, now_ns);
 	bool has_more = writers_run(exchange);
 	arena_reset(&exchange->arena);
 	return has_more ? now_ns : next_ns(exchange);

@@ -48,6 +48,7 @@ struct exchange {
 	struct list publishes; /* struct publish, in_exchange: what clients publish and is not answered yet */
 	struct list writing;  /* sessions with writers, in_writing; those whose port is not clear come back by session_writable() */
 	struct alarms alarms;
+	struct alarms patiences; /* of askers; apart, since they are many and all of one span */
 };
 
 #endif

@@ -4,14 +4,27 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
 
+/* The historian answers by the deadline; whoever is not answered for so long behind it, for want of memory there or because its
+ * thread stands, waits no longer. */
+#define PATIENCE_NS NS_PER_S
+
 static struct slice key_of(const uint64_t *ticket)
 {
 	return (struct slice){(const char *)ticket, sizeof *ticket};
 }
 
+static void on_patience(struct alarm *patience)
+{
+	struct asker *asker = LIST_ENTRY(patience, struct asker, patience);
+	struct answer answer = {.ticket = asker->ticket, .error = ERR_TIMEOUT};
+	asker_cancel(asker);
+	asker->on_answer(asker, &answer);
+}
+
 void asker_init(struct asker *asker, struct exchange *exchange, asker_answered *on_answer)
 {
 	*asker = (struct asker){.exchange = exchange, .on_answer = on_answer};
+	alarm_init(&asker->patience, on_patience);
 }
 
 bool asker_is_waiting(const struct asker *asker)
@@ -37,6 +50,7 @@ enum err asker_ask(struct asker *asker, struct question *question)
 	question->ticket = asker->ticket;
 	question->deadline_ns = clock_mono_ns() + exchange->settings.past_timeout_ns;
 	question->known = exchange->feed.log;
+	alarm_set(&exchange->patiences, &asker->patience, question->deadline_ns + PATIENCE_NS);
 	past->ask(past->context, question);
 	return OK;
 
@@ -47,9 +61,11 @@ fail_question:
 	return error;
 }
 
-/* The asker's ticket is no key of the table any more. */
-static void forget(struct asker *asker)
+void asker_forget(struct asker *asker)
 {
+	if (!asker->ticket)
+		return;
+	alarm_stop(&asker->patience);
 	table_remove(&asker->exchange->askers, key_of(&asker->ticket));
 	asker->ticket = 0;
 }
@@ -60,7 +76,7 @@ void asker_cancel(struct asker *asker)
 		return;
 	const struct exchange_past *past = &asker->exchange->settings.past;
 	struct question *cancel = question_new_cancel(asker->ticket);
-	forget(asker);
+	asker_forget(asker);
 	/* Without memory for it the question is answered in vain, and nobody knows its ticket. */
 	if (cancel)
 		past->ask(past->context, cancel);
@@ -70,7 +86,7 @@ void exchange_answer(struct exchange *exchange, struct answer *answer)
 {
 	struct asker *asker = table_get(&exchange->askers, key_of(&answer->ticket));
 	if (asker) {
-		forget(asker);
+		asker_forget(asker);
 		asker->on_answer(asker, answer);
 	}
 	answer_free(answer);

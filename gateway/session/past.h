@@ -9,15 +9,18 @@
 
 #include "common/base/err.h"
 #include "gateway/history/question.h"
+#include "gateway/session/alarms.h"
 
 struct exchange;
 struct asker;
 
-/* The answer is borrowed until it returns; what it holds may be taken out (and set to NULL). The asker may be freed inside. */
+/* ERR_TIMEOUT comes also where nobody answers. The answer is borrowed until it returns; what it holds may be taken out (and set to
+ * NULL). The asker may be freed inside. */
 typedef void asker_answered(struct asker *asker, struct answer *answer);
 
 struct asker {
 	uint64_t ticket; /* 0: has no question under way */
+	struct alarm patience;
 	struct exchange *exchange;
 	asker_answered *on_answer;
 };
@@ -27,6 +30,7 @@ void asker_init(struct asker *asker, struct exchange *exchange, asker_answered *
  * history here; ERR_NOMEM: no answer comes. The asker must have no question under way. */
 enum err asker_ask(struct asker *asker, struct question *question) MUST_USE;
 void asker_cancel(struct asker *asker); /* harmless without a question */
+void asker_forget(struct asker *asker); /* the same, but what was asked for may still be done */
 bool asker_is_waiting(const struct asker *asker);
 
 #endif

@@ -19,6 +19,7 @@ struct publish {
 
 static void publish_free(struct publish *publish)
 {
+	asker_forget(&publish->asker);
 	list_remove(&publish->in_exchange);
 	free(publish);
 }

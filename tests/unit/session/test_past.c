@@ -69,6 +69,37 @@ START_TEST(who_cancelled_is_told_nothing)
 }
 END_TEST
 
+START_TEST(whom_nobody_answers_waits_no_longer_than_a_second_behind_the_deadline)
+{
+	ck_assert_int_eq(asker_ask(&a, question()), OK);
+	struct answer *late = answer_new(past.waiting[0], OK, NULL);
+	clock_fake_advance_ms(5999);
+	ck_assert_uint_eq(exchange_end_turn(exchange), clock_mono_ns() + NS_PER_MS);
+	ck_assert_int_eq(answered, 0);
+	clock_fake_advance_ms(1);
+	exchange_end_turn(exchange);
+	ck_assert_int_eq(answered, 1);
+	ck_assert_int_eq(last_error, ERR_TIMEOUT);
+	ck_assert_uint_eq(past.cancelled, 1);
+	exchange_answer(exchange, late);
+	ck_assert_int_eq(answered, 1);
+}
+END_TEST
+
+START_TEST(who_forgets_is_told_nothing_and_cancels_nothing)
+{
+	ck_assert_int_eq(asker_ask(&a, question()), OK);
+	asker_forget(&a);
+	asker_forget(&a);
+	ck_assert(!asker_is_waiting(&a));
+	fake_answer(exchange, 0, OK);
+	clock_fake_advance_ms(10000);
+	exchange_end_turn(exchange);
+	ck_assert_int_eq(answered, 0);
+	ck_assert_uint_eq(past.cancelled, 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_asked_is_refused_at_once)
 {
 	ck_assert_int_eq(asker_ask(&a, NULL), ERR_NOMEM);
@@ -91,6 +122,8 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, each_question_is_answered_once_with_its_own_ticket_and_deadline);
 	tcase_add_test(tests, who_cancelled_is_told_nothing);
+	tcase_add_test(tests, whom_nobody_answers_waits_no_longer_than_a_second_behind_the_deadline);
+	tcase_add_test(tests, who_forgets_is_told_nothing_and_cancels_nothing);
 	tcase_add_test(tests, what_cannot_be_asked_is_refused_at_once);
 	return suite_run(suite);
 }
