@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/list.h"
 #include "common/data/buf.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/history_request.h"
 #include "gateway/http/past_error.h"
 #include "gateway/http/response.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/pace.h"
 #include "gateway/session/reader.h"
 
 #define PIECE_BYTES ((size_t)64 * 1024)
@@ -18,6 +20,8 @@
 struct history_call {
 	struct call call;
 	struct reader *reader; /* NULL: nothing can be found */
+	struct pace pace;
+	bool is_granted;       /* the pace has counted an event that was not given yet */
 	struct buf piece;
 	bool is_ndjson, has_begun;
 	bool is_from_start;    /* what the log has lost before the first event is not missed */
@@ -40,6 +44,7 @@ static struct history_call *history_of(struct call *call)
 static void free_call(struct call *call)
 {
 	struct history_call *history = history_of(call);
+	pace_stop(&history->pace);
 	reader_close(history->reader);
 	buf_fini(&history->piece);
 	free(history);
@@ -93,6 +98,7 @@ static void add(struct history_call *history, const struct record *record)
 	if (history->is_ndjson)
 		buf_append_char(&history->piece, '\n');
 	history->has_events = true;
+	history->is_granted = false;
 	history->last = record->id;
 	history->gathered++;
 	history->left--;
@@ -106,13 +112,16 @@ static enum reader_step look_behind(struct history_call *history)
 	return READER_END;
 }
 
-/* Fills the piece (READER_RECORD), or stops where the reader does. */
+/* Fills the piece (READER_RECORD), or stops where the reader does, or where the pace does (READER_WAIT too). */
 static enum reader_step fill(struct history_call *history)
 {
 	const struct record *record;
 	while (history->piece.len < PIECE_BYTES) {
 		if (history->left == 0)
 			return look_behind(history);
+		history->is_granted = history->is_granted || pace_take(&history->pace);
+		if (!history->is_granted)
+			return READER_WAIT;
 		enum reader_step step = reader_next(history->reader, &record);
 		if (step == READER_RECORD)
 			add(history, record);
@@ -242,6 +251,11 @@ static void on_ready(struct reader *reader, void *context)
 	go_on(&history->call);
 }
 
+static void on_paced(struct pace *pace)
+{
+	go_on(&LIST_ENTRY(pace, struct history_call, pace)->call);
+}
+
 static const struct call_ops history_ops = {.go_on = go_on, .free = free_call};
 
 /* A cursor of another log than there is: whoever holds it has missed what nobody can tell. */
@@ -273,6 +287,7 @@ static struct history_call *make(const struct api_request *request, const struct
 	history->left = wanted->limit;
 	history->retry_after_s = request->api->retry_after_s;
 	buf_init(&history->piece);
+	pace_init(&history->pace, request->api->exchange, on_paced);
 	note_reset(history, wanted);
 	if (!wanted->is_ndjson)
 		buf_append_text(&history->piece, "{\"events\":[");

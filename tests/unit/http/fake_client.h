@@ -102,18 +102,24 @@ static inline void fake_ask(void *context, struct question *question)
 	question_free(question);
 }
 
-static inline void past_start(bool has_history)
+static inline void past_start_paced(bool has_history, uint64_t events_per_second)
 {
 	fake_start();
 	question_count = cancel_count = 0;
 	struct exchange_settings settings = fake_settings();
 	settings.past_timeout_ns = NS_PER_S;
+	settings.events_per_second = events_per_second;
 	settings.ring_records_max = 16;
 	settings.ring_bytes_max = 65536;
 	if (has_history)
 		settings.past.ask = fake_ask;
 	exchange = exchange_new(&settings);
 	ck_assert_ptr_nonnull(exchange);
+}
+
+static inline void past_start(bool has_history)
+{
+	past_start_paced(has_history, 0);
 }
 
 static inline void past_end(void)

@@ -195,6 +195,36 @@ START_TEST(reads_no_further_than_the_client_takes)
 }
 END_TEST
 
+START_TEST(gives_no_more_events_a_second_than_are_allowed)
+{
+	static uint64_t ms[50];
+	for (size_t i = 0; i < 50; i++)
+		ms[i] = A + i;
+	past_end();
+	past_start_paced(true, 20);
+	get("?session=s1", NDJSON);
+	past_gives(0, ms, 50, true);
+	client_turn(&client);
+	size_t lines[2] = {0, 0};
+	for (unsigned at = 0; at < 2; at++) {
+		for (size_t i = 0; i < client.body.len; i++)
+			lines[at] += client.body.bytes[i] == '\n';
+		ck_assert(!client.is_finished);
+		clock_fake_advance_ms(500);
+		exchange_end_turn(exchange);
+		client_turn(&client);
+	}
+	ck_assert_uint_eq(lines[0], 20);
+	ck_assert_uint_eq(lines[1], 30);
+	for (unsigned i = 0; i < 10 && !client.is_finished; i++) {
+		clock_fake_advance_ms(500);
+		exchange_end_turn(exchange);
+		client_turn(&client);
+	}
+	client_expect(&client, 200, NULL);
+}
+END_TEST
+
 START_TEST(who_leaves_cancels_the_read)
 {
 	get("?session=s1", "");
@@ -264,6 +294,7 @@ int main(void)
 	tcase_add_test(tests, asks_for_what_the_query_says);
 	tcase_add_test(tests, what_fails_before_the_answer_is_an_error_and_later_a_cut);
 	tcase_add_test(tests, reads_no_further_than_the_client_takes);
+	tcase_add_test(tests, gives_no_more_events_a_second_than_are_allowed);
 	tcase_add_test(tests, who_leaves_cancels_the_read);
 	tcase_add_test(tests, what_the_log_lost_is_told);
 	tcase_add_test(tests, a_head_reads_nothing);
