@@ -209,6 +209,26 @@ START_TEST(the_ring_takes_over_while_a_page_is_on_its_way)
 }
 END_TEST
 
+START_TEST(what_the_node_has_not_delivered_yet_is_left_to_it)
+{
+	struct exchange_settings settings = past_settings();
+	exchange_free(exchange);
+	exchange = exchange_new(&settings);
+	past.count = 20;
+	tell_feed(exchange, true);
+	past.count = 25;
+	past.page_entries = 100;
+	struct reader *reader = open_from(all, 5, RECORD_ID_MAX);
+	enum reader_step step;
+	ck_assert_uint_eq(read_all(reader, 6, 1, &step), 15);
+	ck_assert_int_eq(step, READER_END);
+	ck_assert_uint_eq(reader_place(reader).ms, 20);
+	deliver_since(exchange, fake_id(20, 0), 20);
+	ck_assert_uint_eq(read_all(reader, 21, 1, &step), 5);
+	reader_close(reader);
+}
+END_TEST
+
 START_TEST(a_page_that_is_let_go_is_asked_for_anew)
 {
 	struct reader *reader = open_from(all, 0, RECORD_ID_MAX);
@@ -237,6 +257,7 @@ int main(void)
 	tcase_add_test(tests, says_a_gap_once_where_the_log_lost_something);
 	tcase_add_test(tests, a_failure_is_said_once_and_asking_again_tries_again);
 	tcase_add_test(tests, the_ring_takes_over_while_a_page_is_on_its_way);
+	tcase_add_test(tests, what_the_node_has_not_delivered_yet_is_left_to_it);
 	tcase_add_test(tests, a_page_that_is_let_go_is_asked_for_anew);
 	return suite_run(suite);
 }
