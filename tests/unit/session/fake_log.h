@@ -72,7 +72,7 @@ static UNUSED bool log_is_wanted(const struct page_query *query, struct record_i
 
 static UNUSED struct page *log_page(const struct page_query *query)
 {
-	struct log_entry found[FAKE_LOG_ENTRIES];
+	struct log_entry found[FAKE_LOG_ENTRIES] = {{.id = {0}}};
 	size_t count = 0;
 	bool is_last = true;
 	for (size_t i = fake_log.first; i < fake_log.count; i++) {
