@@ -14,7 +14,7 @@ FUNCTION_LINES_MAX = 80
 
 # Library header -> the rooms (or files) that may include it. One library, one room.
 FENCES = {
-    r"hiredis/": ["gateway/redis", "tests/unit/redis", "tests/support", "tests/integration"],
+    r"hiredis/": ["gateway/redis", "tests/unit/redis", "tests/support", "tests/integration", "tests/bench"],
     r"event2/": ["gateway/redis", "gateway/worker", "tests/support/redis"],
     r"libwebsockets": ["gateway/wire"],
     r"uv\.h": ["gateway/wire"],
