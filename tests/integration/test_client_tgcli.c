@@ -54,9 +54,17 @@ static void expect_end(int expected)
 	ck_assert_int_eq(status, expected);
 }
 
+/* All that it wrote until its end. */
+static char *whole_text(enum process_stream stream)
+{
+	char *line = process_wait_line(tgcli, stream, "\001 a line that never comes", NULL, deadline_in(DEADLINE_MS));
+	ck_assert_ptr_null(line);
+	return process_text(tgcli, stream);
+}
+
 static void expect_output(const char *expected)
 {
-	char *text = process_text(tgcli, PROCESS_OUTPUT);
+	char *text = whole_text(PROCESS_OUTPUT);
 	ck_assert_str_eq(text, expected);
 	free(text);
 }
@@ -215,7 +223,7 @@ START_TEST(a_mistake_on_the_command_line_is_told)
 {
 	START(mistakes[_i][0], mistakes[_i][1], mistakes[_i][2], mistakes[_i][3]);
 	expect_end(2);
-	char *text = process_text(tgcli, PROCESS_ERROR);
+	char *text = whole_text(PROCESS_ERROR);
 	ck_assert_msg(strlen(text) > 20, "%s", text);
 	free(text);
 	expect_output("");
