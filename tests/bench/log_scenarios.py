@@ -66,7 +66,7 @@ def clean(bench):
     return redis
 
 
-def fill(bench, redis, port, events):
+def fill(redis, events):
     """Has the gateway record so many events."""
     redis.publish([payload_of(number) for number in range(events)])
     wait_until("all is recorded", lambda: redis.ask("XLEN", "tg:log") >= events, 0.01)
@@ -91,7 +91,7 @@ def record(bench, row, quick):
     bare = loop(bench, "record", bench.redis_port, events, script=script)
     redis = clean(bench)
     with bench.start_gateway(bench.free_port(), LOG_OPTIONS) as server:
-        fill(bench, redis, None, 100)
+        fill(redis, 100)
         server.child.send_signal(signal.SIGSTOP)
         redis.publish([payload_of(number) for number in range(events)])
         start = time.monotonic()
@@ -126,11 +126,13 @@ def read_lines(port, target):
 
 
 def history(bench, row, quick):
+    """Of a node that just started, so that nothing is in its memory."""
     events = 20000 if quick else 300000
     redis = clean(bench)
     port = bench.free_port()
-    with bench.start_gateway(port, LOG_OPTIONS) as server:
-        fill(bench, redis, port, events)
+    with bench.start_gateway(port, LOG_OPTIONS):
+        fill(redis, events)
+    with bench.start_gateway(port, LOG_OPTIONS):
         bare = loop(bench, "read", bench.redis_port)
         start = time.monotonic()
         lines = read_lines(port, "/v1/history?channels=trace:*&from=earliest")
@@ -156,7 +158,7 @@ def resume(bench, row, quick):
     redis = clean(bench)
     port = bench.free_port()
     with bench.start_gateway(port, LOG_OPTIONS):
-        fill(bench, redis, port, 5000)
+        fill(redis, 5000)
     with bench.start_gateway(port, LOG_OPTIONS):
         oldest = redis.ask("XREVRANGE", "tg:log", "+", "-", "COUNT", wanted + 1)[-1][0].decode()
         row.ratios.append(resume_all(port, clients, wanted, oldest))
