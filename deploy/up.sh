@@ -170,21 +170,36 @@ report_death() { # what, pid, log
 is_ready() { [[ $(http_status "$1" /readyz) == 200 ]]; }
 
 # Nodes are counted from 1: node_pids[1] serves clients on node_ports[1] and its admin port on the next.
-node_ports=()
+node_ports=() node_starts=()
+start_node() { # number
+	start_process "$scratch/node-$1.log" "$build/bin/tracegate" --listen "127.0.0.1:${node_ports[$1]}" \
+		--admin.listen "127.0.0.1:$((node_ports[$1] + 1))" --node.name "node-$1" "${gateway_options[@]}"
+	node_pids[$1]=$started_pid
+	node_starts[$1]=$SECONDS
+}
+
+# With others beside it a node may be killed, to see what its clients do: it comes back, as it would in a cluster. One that ends
+# as soon as it started has a fault.
+restart_node() { # number
+	local status=0
+	((nodes > 1 && SECONDS - node_starts[$1] >= 2)) || report_death "node $1" "${node_pids[$1]}" "$scratch/node-$1.log"
+	wait "${node_pids[$1]}" 2>/dev/null || status=$?
+	start_node "$1"
+	say "Node $1 ended (exit status $status) and was started again: process ${node_pids[$1]}"
+}
+
 start_nodes() {
 	local i next=$port found
 	for ((i = 1; i <= nodes; i++)); do
 		found=$(find_ports "$next" 2) || fail "no two free ports from $next on"
 		((found == next)) || say "Port $next or $((next + 1)) is taken: node $i uses $found and $((found + 1))"
-		start_process "$scratch/node-$i.log" "$build/bin/tracegate" --listen "127.0.0.1:$found" \
-			--admin.listen "127.0.0.1:$((found + 1))" --node.name "node-$i" "${gateway_options[@]}"
-		node_pids[i]=$started_pid
 		node_ports[i]=$found
+		start_node "$i"
 		next=$((found + 2))
 	done
 	for i in "${!node_pids[@]}"; do
 		wait_until "node $i" "${node_pids[$i]}" "$scratch/node-$i.log" is_ready "$((node_ports[i] + 1))"
-		say "Node $i: ws://127.0.0.1:${node_ports[$i]}/v1/stream, admin http://127.0.0.1:$((node_ports[i] + 1)), log $scratch/node-$i.log"
+		say "Node $i (process ${node_pids[$i]}): ws://127.0.0.1:${node_ports[$i]}/v1/stream, admin http://127.0.0.1:$((node_ports[i] + 1)), log $scratch/node-$i.log"
 	done
 }
 
@@ -210,7 +225,7 @@ watch_processes() {
 		[[ -z $redis_pid ]] || kill -0 "$redis_pid" 2>/dev/null ||
 			report_death "the private Redis" "$redis_pid" "$scratch/redis.log"
 		for i in "${!node_pids[@]}"; do
-			kill -0 "${node_pids[$i]}" 2>/dev/null || report_death "node $i" "${node_pids[$i]}" "$scratch/node-$i.log"
+			kill -0 "${node_pids[$i]}" 2>/dev/null || restart_node "$i"
 		done
 	done
 }

@@ -1,5 +1,6 @@
 """deploy/up.sh really starts a fleet, is of use, and leaves nothing behind."""
 import glob
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,10 @@ import unittest
 import support
 
 EVENT = '{"sessionId":"s1","type":"tool.call","big":12345678901234567890}'
+
+
+def uptime_ms(admin_port):
+    return json.loads(support.http_get(admin_port, "/v1/node")[1])["uptimeMs"]
 
 
 class Up(unittest.TestCase):
@@ -75,15 +80,29 @@ class Up(unittest.TestCase):
         self.assertIn(f"Port {port} or {port + 1} is taken: node 1 uses {port + 1} and {port + 2}", up.output)
         self.assertEqual(support.http_get(port + 2, "/readyz")[0], 200)
 
-    def test_a_node_that_dies_ends_all_and_is_named(self):
+    def test_a_lonely_node_that_dies_ends_all_and_is_named(self):
         redis = support.start_redis(self)
-        up = self.start(redis.port, "--nodes", "2", "--port", str(support.free_ports(4)))
+        up = self.start(redis.port, "--port", str(support.free_ports(2)))
         up.wait_for_output("(Ctrl-C stops it)\n")
         started = support.descendants(up.child.pid)
-        victim = next(pid for pid, command in started.items() if "node-2" in command)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(next(iter(started)), signal.SIGKILL)
         self.assertEqual(up.wait(), 1, up.output)
-        self.assertIn("up.sh: node 2 ended by itself (exit status 137)", up.output)
+        self.assertIn("up.sh: node 1 ended by itself (exit status 137)", up.output)
+        self.assert_nothing_left(started)
+
+    def test_a_node_of_several_that_is_killed_comes_back(self):
+        redis = support.start_redis(self)
+        port = support.free_ports(4)
+        up = self.start(redis.port, "--nodes", "2", "--port", str(port))
+        up.wait_for_output("(Ctrl-C stops it)\n")
+        support.wait_for("the node has run for a while", lambda: uptime_ms(port + 3) > 3000)
+        victim = next(pid for pid, command in support.descendants(up.child.pid).items() if "node-2" in command)
+        os.kill(victim, signal.SIGKILL)
+        up.wait_for_output("Node 2 ended (exit status 137) and was started again")
+        support.wait_for("node 2 is ready again", lambda: support.http_get(port + 3, "/readyz")[0] == 200)
+        started = support.descendants(up.child.pid)
+        up.child.send_signal(signal.SIGINT)
+        self.assertEqual(up.wait(), 0, up.output)
         self.assert_nothing_left(started)
 
     def test_a_wrong_gateway_option_is_shown_as_the_gateway_says_it(self):
