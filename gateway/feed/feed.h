@@ -76,7 +76,7 @@ void feed_free(struct feed *feed); /* NULL is fine; releases nothing: feed_retir
 void feed_linked(struct feed *feed);
 void feed_up(struct feed *feed);   /* what was subscribed is proved to come */
 void feed_down(struct feed *feed); /* the lease is given up, as far as the command link still goes */
-/* The node drains: gives the lease up and takes it no more; goes on delivering. */
+/* The node drains: gives the lease up, and takes it again only where no other node records what it heard; goes on delivering. */
 void feed_retire(struct feed *feed);
 
 void feed_event(struct feed *feed, struct slice channel, struct slice payload, uint64_t ts_ms, uint64_t received_ns);

@@ -53,7 +53,8 @@ void ring_free(struct ring *ring)
 	free(ring);
 }
 
-/* A place is left out, so that who waits at the end for what follows finds nothing there instead of what does not follow. */
+/* A place is left out, so that who waits at the end for what follows finds nothing there instead of what does not
+ * follow. */
 void ring_reset(struct ring *ring, struct record_id at)
 {
 	drop_all(ring);

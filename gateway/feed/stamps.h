@@ -20,7 +20,7 @@ enum stamps_kind { STAMPS_RECORDED, STAMPS_PUBLISHED, STAMPS_FENCE };
 struct stamps {
 	enum stamps_kind kind;
 	uint64_t epoch;
-	struct record_id before;        /* of the first entry; STAMPS_FENCE: the last id of the log */
+	struct record_id before;        /* of the next entry; STAMPS_FENCE: the last id of the log */
 	struct slice token;             /* STAMPS_FENCE */
 	struct slice channel, payload;  /* STAMPS_PUBLISHED */
 	struct slice rest;              /* of the entries; stamps_next() walks it */
@@ -32,7 +32,7 @@ struct stamp {
 };
 
 enum err stamps_read(struct slice message, struct stamps *ret_stamps) MUST_USE; /* ERR_INVALID; the slices point into message */
-/* The next entry. False: none is left, or (ret_error) what follows is no entry. */
+/* The next entry; ids go up. False: none is left, or (ret_error) what follows is no entry. */
 bool stamps_next(struct stamps *stamps, struct stamp *ret_stamp, enum err *ret_error);
 
 /* The hash that stamps name records by: XXH3-128 of the payload, seeded by that of the channel, seeded by the epoch. */

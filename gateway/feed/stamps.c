@@ -1,0 +1,150 @@
+#include "gateway/feed/stamps.h"
+
+#include <string.h>
+
+#define EPOCH_DIGITS 16
+#define LENGTH_DIGITS_MAX 9 /* of a channel name */
+
+static bool take_char(struct slice *text, char expected)
+{
+	if (text->len == 0 || text->ptr[0] != expected)
+		return false;
+	text->ptr++;
+	text->len--;
+	return true;
+}
+
+/* What stands before the next end, which is taken too. */
+static bool take_until(struct slice *text, char end, struct slice *ret_word)
+{
+	const char *at = text->len ? memchr(text->ptr, end, text->len) : NULL;
+	if (!at)
+		return false;
+	*ret_word = (struct slice){text->ptr, (size_t)(at - text->ptr)};
+	text->ptr += ret_word->len + 1;
+	text->len -= ret_word->len + 1;
+	return true;
+}
+
+static bool take_id(struct slice *text, char end, struct record_id *ret_id)
+{
+	struct slice word;
+	return take_until(text, end, &word) && record_id_parse(word, ret_id) == OK;
+}
+
+static bool take_epoch(struct slice *text, uint64_t *ret_epoch)
+{
+	struct slice word;
+	uint64_t epoch = 0;
+	if (!take_until(text, ' ', &word) || word.len != EPOCH_DIGITS)
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		char digit = word.ptr[i];
+		if (digit >= '0' && digit <= '9')
+			epoch = epoch << 4 | (uint64_t)(digit - '0');
+		else if (digit >= 'a' && digit <= 'f')
+			epoch = epoch << 4 | (uint64_t)(digit - 'a' + 10);
+		else
+			return false;
+	}
+	*ret_epoch = epoch;
+	return epoch != 0;
+}
+
+static bool take_length(struct slice *text, size_t *ret_length)
+{
+	struct slice word;
+	size_t length = 0;
+	if (!take_until(text, '\n', &word) || word.len == 0 || word.len > LENGTH_DIGITS_MAX)
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.ptr[i] < '0' || word.ptr[i] > '9')
+			return false;
+		length = length * 10 + (size_t)(word.ptr[i] - '0');
+	}
+	*ret_length = length;
+	return true;
+}
+
+/* rest becomes the id with the space behind it: stamps_next() reads it. */
+static bool read_published(struct slice text, struct stamps *stamps)
+{
+	struct slice id = text;
+	struct record_id ignored;
+	size_t channel_len;
+	if (!take_id(&text, ' ', &ignored))
+		return false;
+	id.len -= text.len;
+	if (!take_length(&text, &channel_len) || channel_len > text.len)
+		return false;
+	stamps->rest = id;
+	stamps->channel = (struct slice){text.ptr, channel_len};
+	stamps->payload = (struct slice){text.ptr + channel_len, text.len - channel_len};
+	return true;
+}
+
+static bool read_fence(struct slice text, struct stamps *stamps)
+{
+	return take_until(&text, '\n', &stamps->token) && stamps->token.len && text.len == 0;
+}
+
+static bool read_recorded(struct slice text, struct stamps *stamps)
+{
+	stamps->rest = text;
+	return text.len != 0;
+}
+
+enum err stamps_read(struct slice message, struct stamps *ret_stamps)
+{
+	static const struct {
+		char letter, end_of_before;
+		bool (*read)(struct slice text, struct stamps *stamps);
+	} kinds[] = {
+	    [STAMPS_RECORDED] = {'S', '\n', read_recorded},
+	    [STAMPS_PUBLISHED] = {'P', ' ', read_published},
+	    [STAMPS_FENCE] = {'F', ' ', read_fence},
+	};
+	for (enum stamps_kind kind = STAMPS_RECORDED; kind <= STAMPS_FENCE; kind++) {
+		struct stamps stamps = {.kind = kind};
+		struct slice text = message;
+		if (!take_char(&text, kinds[kind].letter))
+			continue;
+		if (!take_char(&text, ' ') || !take_epoch(&text, &stamps.epoch) ||
+		    !take_id(&text, kinds[kind].end_of_before, &stamps.before) || !kinds[kind].read(text, &stamps))
+			return ERR_INVALID;
+		*ret_stamps = stamps;
+		return OK;
+	}
+	return ERR_INVALID;
+}
+
+bool stamps_next(struct stamps *stamps, struct stamp *ret_stamp, enum err *ret_error)
+{
+	struct stamp stamp;
+	struct slice *rest = &stamps->rest;
+	*ret_error = OK;
+	if (rest->len == 0)
+		return false;
+	*ret_error = ERR_INVALID;
+	if (stamps->kind == STAMPS_RECORDED) {
+		if (rest->len < sizeof stamp.hash.bytes)
+			return false;
+		memcpy(stamp.hash.bytes, rest->ptr, sizeof stamp.hash.bytes);
+		rest->ptr += sizeof stamp.hash.bytes;
+		rest->len -= sizeof stamp.hash.bytes;
+	} else {
+		stamp.hash = stamp_hash(stamps->epoch, stamps->channel, stamps->payload);
+	}
+	if (!take_id(rest, stamps->kind == STAMPS_RECORDED ? '\n' : ' ', &stamp.id) ||
+	    record_id_compare(stamp.id, stamps->before) <= 0)
+		return false;
+	stamps->before = stamp.id;
+	*ret_error = OK;
+	*ret_stamp = stamp;
+	return true;
+}
+
+struct hash128 stamp_hash(uint64_t epoch, struct slice channel, struct slice payload)
+{
+	return hash128(payload, hash64(channel, epoch));
+}
