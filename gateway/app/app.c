@@ -17,7 +17,9 @@
 #include "gateway/limiter/connections.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/metrics/node.h"
+#include "gateway/worker/historian.h"
 #include "gateway/worker/hub.h"
+#include "gateway/worker/redis_settings.h"
 #include "gateway/worker/worker.h"
 
 #define ROOM "app"
@@ -30,10 +32,12 @@ struct app {
 	const struct config *config;
 	struct node node;
 	struct admin admin;
+	struct intake_fields fields;
 	struct connections *connections;
 	struct listen_list listen;
 	struct worker **workers;
 	size_t worker_count;
+	struct historian *historian; /* NULL: history.enabled = no */
 	struct hub *hub;
 };
 
@@ -42,6 +46,21 @@ static void on_batch(void *context, struct record_batch *batch)
 	struct app *app = context;
 	for (size_t i = 0; i < app->worker_count; i++)
 		worker_deliver(app->workers[i], batch);
+}
+
+/* The historian first: who asks it about a log that it does not know yet may be told of another one. */
+static void on_feed_state(void *context, const struct feed_state *state)
+{
+	struct app *app = context;
+	if (app->historian && state->log.epoch)
+		historian_tell(app->historian, &state->log);
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_feed_state(app->workers[i], state);
+}
+
+static void on_answer(struct answer *answer)
+{
+	worker_answer(answer->asker, answer);
 }
 
 static void on_redis_state(void *context, bool is_up)
@@ -125,6 +144,12 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.subscriptions_max = config->limits_subscriptions,
 		.message_bytes_max = config->limits_message_bytes,
 		.commands_per_second = config->limits_commands_per_second,
+		.events_per_second = config->limits_events_per_second,
+		.fields = &app->fields,
+		.past_timeout_ns = config->history_timeout,
+		.past_requests_max = config->history_requests_per_client,
+		.ring_records_max = config->history_ring_events,
+		.ring_bytes_max = config->history_ring_bytes,
 	};
 }
 
@@ -139,7 +164,7 @@ static enum err start_workers(struct app *app, char why[256])
 	struct exchange_settings exchange = exchange_settings(app);
 	for (size_t i = 0; i < count; i++) {
 		struct server_settings server = server_settings(app);
-		enum err error = worker_start(&server, &exchange, (unsigned)i, &app->workers[i], why);
+		enum err error = worker_start(&server, &exchange, app->historian, (unsigned)i, &app->workers[i], why);
 		if (error != OK)
 			return error;
 		app->worker_count++;
@@ -163,11 +188,19 @@ static enum err start(struct app *app, char why[256])
 	app->connections = connections_new(config->limits_connections, config->limits_connections_per_address);
 	if (!app->connections)
 		return ERR_NOMEM;
-	error = start_workers(app, why);
+	error = redis_settings_fields(config, &app->fields, why);
+	if (error == OK && config->history_enabled)
+		error = historian_start(config, app->node.name, on_answer, &app->historian, why);
+	if (error == OK)
+		error = start_workers(app, why);
 	if (error != OK)
 		return error;
-	app->admin = (struct admin){.node = &app->node, .oldest_turn_ms = oldest_turn_ms, .context = app};
-	struct hub_sink sink = {.batch = on_batch, .redis_state = on_redis_state, .context = app};
+	app->admin = (struct admin){.node = &app->node,
+				     .has_history = config->history_enabled,
+				     .oldest_turn_ms = oldest_turn_ms,
+				     .context = app};
+	struct hub_sink sink = {
+	    .batch = on_batch, .feed_state = on_feed_state, .redis_state = on_redis_state, .context = app};
 	return hub_start(config, &app->node, &app->admin, sink, &app->hub, why);
 }
 
@@ -175,8 +208,10 @@ static void stop(struct app *app)
 {
 	if (app->hub)
 		hub_stop(app->hub);
+	historian_stop(app->historian);
 	for (size_t i = 0; i < app->worker_count; i++)
 		worker_stop(app->workers[i]);
+	historian_free(app->historian); /* workers could ask it until they stopped */
 	free(app->workers);
 	connections_free(app->connections);
 	listen_list_fini(&app->listen);

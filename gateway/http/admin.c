@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/codec/json.h"
+#include "common/protocol/log.h"
 #include "gateway/metrics/metrics.h"
 
 static const char type_json[] = "application/json";
@@ -39,9 +40,25 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 	bool is_up = atomic_load(&admin->node->redis_up);
 	bool is_draining = atomic_load(&admin->node->draining);
 	bool is_ready = is_up && !is_draining;
-	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s}\n", is_ready ? "true" : "false",
+	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s", is_ready ? "true" : "false",
 	           is_up ? "up" : "down", is_draining ? "true" : "false");
+	if (admin->has_history)
+		buf_printf(ret_body, ",\"recorded\":%s", atomic_load(&admin->node->is_recorded) ? "true" : "false");
+	buf_append_text(ret_body, "}\n");
 	return (struct admin_answer){is_ready ? 200 : 503, type_json};
+}
+
+/* The last id that was delivered, or null. */
+static void append_last(const struct node *node, struct buf *ret_body)
+{
+	char text[RECORD_ID_TEXT];
+	const struct record_id last = {atomic_load(&node->log_last_ms), atomic_load(&node->log_last_seq)};
+	if (record_id_is_zero(last)) {
+		buf_append_text(ret_body, "null");
+		return;
+	}
+	record_id_write(text, last);
+	buf_printf(ret_body, "\"%s\"", text);
 }
 
 static struct admin_answer answer_node(const struct admin *admin, struct buf *ret_body)
@@ -50,12 +67,14 @@ static struct admin_answer answer_node(const struct admin *admin, struct buf *re
 	uint64_t now_ms = clock_mono_ms();
 	buf_append_text(ret_body, "{\"node\":");
 	json_append_string(ret_body, slice_of(node->name));
-	buf_printf(ret_body, ",\"version\":\"%s\",\"recorder\":false", TRACEGATE_VERSION);
+	buf_printf(ret_body, ",\"version\":\"%s\",\"recorder\":%s", TRACEGATE_VERSION,
+	           atomic_load(&node->is_recorder) ? "true" : "false");
 	buf_printf(ret_body, ",\"connections\":%" PRIu64 ",\"subscriptions\":%" PRIu64 ",\"cohorts\":%" PRIu64,
 	           metric_read(METRIC_CONNECTIONS), metric_read(METRIC_SUBSCRIPTIONS), metric_read(METRIC_COHORTS));
-	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":null}",
+	buf_printf(ret_body, ",\"redis\":{\"up\":%s},\"log\":{\"last\":",
 	           atomic_load(&node->redis_up) ? "true" : "false");
-	buf_printf(ret_body, ",\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n",
+	append_last(node, ret_body);
+	buf_printf(ret_body, "},\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n",
 	           atomic_load(&node->draining) ? "true" : "false", now_ms - node->started_mono_ms);
 	return (struct admin_answer){200, type_json};
 }

@@ -13,6 +13,7 @@
 
 struct admin {
 	const struct node *node;
+	bool has_history; /* /readyz says then, for information, whether events are recorded */
 	/* The oldest monotonic time (ms) at which one of the loops turned last: /healthz and /livez fail when it is older than
 	 * ADMIN_LOOP_LATE_MS. */
 	uint64_t (*oldest_turn_ms)(void *context);

@@ -47,23 +47,24 @@ static const char *text_of(enum logscript_result result, const char *why)
 }
 
 /* A lost link has been told to the archive by then: its tickets are void. */
-static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries, size_t count,
-                    const char *why)
+static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries,
+                    size_t count, const char *why)
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
 		archive_on_read(historian->archive, ticket, entries, count, text_of(result, why));
 }
 
-static void on_inspected(void *context, uint64_t ticket, enum logscript_result result, const struct stream_facts *stream,
-                         const struct log_position *log, const char *why)
+static void on_inspected(void *context, uint64_t ticket, enum logscript_result result,
+                         const struct stream_facts *stream, const struct log_position *log, const char *why)
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
 		archive_on_facts(historian->archive, ticket, stream, log, text_of(result, why));
 }
 
-static void on_stored(void *context, uint64_t ticket, enum logscript_result result, struct record_id id, const char *why)
+static void on_stored(void *context, uint64_t ticket, enum logscript_result result, struct record_id id,
+                      const char *why)
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
@@ -85,8 +86,8 @@ static void on_listed(void *context, uint64_t ticket, enum logscript_result resu
 static enum err op_read(void *context, uint64_t ticket, const struct page_query *query, size_t count)
 {
 	struct historian *historian = context;
-	return logscript_read(historian->script, ticket, query->session, query->from, query->to, query->is_reverse, count,
-			      on_read, historian);
+	return logscript_read(historian->script, ticket, query->session, query->from, query->to, query->is_reverse,
+	                      count, on_read, historian);
 }
 
 static enum err op_inspect(void *context, uint64_t ticket, struct slice session)
@@ -95,7 +96,8 @@ static enum err op_inspect(void *context, uint64_t ticket, struct slice session)
 	return logscript_inspect(historian->script, ticket, session, on_inspected, historian);
 }
 
-static enum err op_publish(void *context, uint64_t ticket, struct slice channel, struct slice payload, struct slice session)
+static enum err op_publish(void *context, uint64_t ticket, struct slice channel, struct slice payload,
+                           struct slice session)
 {
 	struct historian *historian = context;
 	const struct logscript_event event = {.channel = channel, .payload = payload, .session = session};
@@ -146,7 +148,8 @@ static void arm(struct historian *historian)
 		return;
 	}
 	uint64_t wait_us = due_ns > now_ns ? (due_ns - now_ns) / 1000 + 1 : 1;
-	const struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000), .tv_usec = (suseconds_t)(wait_us % 1000000)};
+	const struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000),
+	                             .tv_usec = (suseconds_t)(wait_us % 1000000)};
 	event_add(historian->due, &wait);
 }
 
@@ -157,7 +160,8 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
 	arm(argument);
 }
 
-/* Positions are posted before the questions that rest on them, so they are taken after the questions and used before. */
+/* Positions are posted before the questions that rest on them, so they are taken after the questions and used before.
+ */
 static void on_wake(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
@@ -239,7 +243,8 @@ static enum err make_loop(struct historian *historian)
 	return OK;
 }
 
-static enum err set_up(struct historian *historian, const struct config *config, const char *node_name, char ret_why[256])
+static enum err set_up(struct historian *historian, const struct config *config, const char *node_name,
+                       char ret_why[256])
 {
 	enum err error = redis_settings_init(&historian->settings, config, node_name, ret_why);
 	if (error)

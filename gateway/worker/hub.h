@@ -1,5 +1,5 @@
-/* The hub thread: the feed from Redis and the admin port, on one libevent loop. It receives what publishers PUBLISH,
- * makes records of it and gives them on in batches, one for each read of the socket. */
+/* The hub thread: the feed from Redis and the admin port, on one libevent loop. It receives what publishers PUBLISH, takes its
+ * part in recording it (gateway/feed decides, this thread carries out), and gives records on in batches. */
 #ifndef GATEWAY_WORKER_HUB_H
 #define GATEWAY_WORKER_HUB_H
 
@@ -9,14 +9,17 @@
 #include "common/base/err.h"
 #include "common/protocol/record.h"
 #include "gateway/config/config.h"
+#include "gateway/feed/feed.h"
 #include "gateway/http/admin.h"
 #include "gateway/metrics/node.h"
 
 struct hub;
 
+/* All on the hub's thread. */
 struct hub_sink {
-	void (*batch)(void *context, struct record_batch *batch); /* borrowed; on the hub's thread */
-	void (*redis_state)(void *context, bool is_up);           /* each change, proved by the heartbeat; on the hub's thread */
+	void (*batch)(void *context, struct record_batch *batch);            /* borrowed */
+	void (*feed_state)(void *context, const struct feed_state *state);   /* each change; before the batches that it is about */
+	void (*redis_state)(void *context, bool is_up);                      /* each change, proved by the heartbeat */
 	void *context;
 };
 
@@ -25,6 +28,6 @@ struct hub_sink {
 enum err hub_start(const struct config *config, struct node *node, const struct admin *admin, struct hub_sink sink,
 		   struct hub **ret_hub, char ret_why[256]) MUST_USE;
 uint16_t hub_admin_port(const struct hub *hub); /* 0: no admin port */
-void hub_stop(struct hub *hub);                 /* joins the thread, frees */
+void hub_stop(struct hub *hub);                 /* gives the recorder's lease up, joins the thread, frees */
 
 #endif

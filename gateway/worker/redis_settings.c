@@ -16,6 +16,16 @@ static enum err copy_names(const char *option, struct config_list list, struct i
 	return OK;
 }
 
+enum err redis_settings_fields(const struct config *config, struct intake_fields *ret_fields, char ret_why[256])
+{
+	enum err error = copy_names("fields.session", config->fields_session, &ret_fields->session, ret_why);
+	if (!error)
+		error = copy_names("fields.agent", config->fields_agent, &ret_fields->agent, ret_why);
+	if (!error)
+		error = copy_names("fields.type", config->fields_type, &ret_fields->type, ret_why);
+	return error;
+}
+
 static void set_upstream(struct redis_settings *settings, const struct config *config, const char *node_name)
 {
 	settings->upstream = (struct upstream_settings){
@@ -37,11 +47,7 @@ enum err redis_settings_init(struct redis_settings *settings, const struct confi
                              char ret_why[256])
 {
 	char why[URL_WHY_BYTES];
-	enum err error = copy_names("fields.session", config->fields_session, &settings->fields.session, ret_why);
-	if (!error)
-		error = copy_names("fields.agent", config->fields_agent, &settings->fields.agent, ret_why);
-	if (!error)
-		error = copy_names("fields.type", config->fields_type, &settings->fields.type, ret_why);
+	enum err error = redis_settings_fields(config, &settings->fields, ret_why);
 	if (error)
 		return error;
 	error = url_parse(config->redis_url, &settings->url, why);

@@ -21,6 +21,8 @@ struct redis_settings {
 /* config and node_name are borrowed for life. ERR_INVALID, ERR_RANGE, ERR_NOMEM: ret_why says which option is wrong. */
 enum err redis_settings_init(struct redis_settings *settings, const struct config *config, const char *node_name,
 			     char ret_why[256]) MUST_USE;
+/* The part of it that needs no url. */
+enum err redis_settings_fields(const struct config *config, struct intake_fields *ret_fields, char ret_why[256]) MUST_USE;
 void redis_settings_fini(struct redis_settings *settings); /* harmless when all is zero */
 
 #endif

@@ -12,13 +12,14 @@
 
 #define ROOM "worker"
 
-enum letter_kind { LETTER_BATCH, LETTER_NOTICE, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_DRAIN, LETTER_STOP };
 
 struct letter {
 	struct mail mail;
 	enum letter_kind kind;
 	union {
 		struct record_batch *batch; /* a reference */
+		struct feed_state feed_state;
 		enum exchange_notice notice;
 		uint64_t spread_ns;
 	};
@@ -29,7 +30,8 @@ struct worker {
 	struct exchange *exchange;
 	struct server *server;
 	struct thread thread;
-	struct mailbox mailbox;
+	struct historian *historian; /* NULL: there is no history */
+	struct mailbox mailbox, answers;
 	struct letter stop; /* allocated with the worker, so that stopping cannot fail */
 	_Atomic size_t session_count;
 	_Atomic uint64_t turned_ms;
@@ -55,6 +57,9 @@ static void act_on(struct worker *worker, const struct letter *letter)
 	case LETTER_BATCH:
 		exchange_deliver(worker->exchange, letter->batch);
 		break;
+	case LETTER_FEED_STATE:
+		exchange_feed_state(worker->exchange, &letter->feed_state);
+		break;
 	case LETTER_NOTICE:
 		exchange_notice(worker->exchange, letter->notice);
 		break;
@@ -76,6 +81,17 @@ static void take_mail(struct worker *worker)
 		act_on(worker, letter);
 		discard(letter);
 	}
+	for (struct mail *at = mailbox_take_all(&worker->answers), *next; at; at = next) {
+		next = at->next;
+		exchange_answer(worker->exchange, (struct answer *)at);
+	}
+}
+
+static void on_question(void *context, struct question *question)
+{
+	struct worker *worker = context;
+	question->asker = worker;
+	historian_ask(worker->historian, question);
 }
 
 static void on_turn(void *context)
@@ -98,8 +114,8 @@ static void *run(void *argument)
 	return NULL;
 }
 
-enum err worker_start(const struct server_settings *server, const struct exchange_settings *exchange, unsigned number,
-		      struct worker **ret_worker, char ret_why[256])
+enum err worker_start(const struct server_settings *server, const struct exchange_settings *exchange,
+		      struct historian *historian, unsigned number, struct worker **ret_worker, char ret_why[256])
 {
 	snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -107,7 +123,11 @@ enum err worker_start(const struct server_settings *server, const struct exchang
 		return ERR_NOMEM;
 	enum err error = ERR_NOMEM;
 	worker->number = number;
-	worker->exchange = exchange_new(exchange);
+	worker->historian = historian;
+	struct exchange_settings own_exchange = *exchange;
+	if (historian)
+		own_exchange.past = (struct exchange_past){.ask = on_question, .context = worker};
+	worker->exchange = exchange_new(&own_exchange);
 	if (!worker->exchange)
 		goto fail_exchange;
 	struct server_settings own = *server;
@@ -117,6 +137,7 @@ enum err worker_start(const struct server_settings *server, const struct exchang
 		goto fail_server;
 	worker->stop.kind = LETTER_STOP;
 	mailbox_init(&worker->mailbox, on_wake, worker);
+	mailbox_init(&worker->answers, on_wake, worker);
 	atomic_store(&worker->turned_ms, clock_mono_ms());
 	char name[16];
 	snprintf(name, sizeof name, "worker-%u", number);
@@ -161,6 +182,20 @@ void worker_deliver(struct worker *worker, struct record_batch *batch)
 	mailbox_post(&worker->mailbox, &letter->mail);
 }
 
+void worker_feed_state(struct worker *worker, const struct feed_state *state)
+{
+	struct letter *letter = letter_new(LETTER_FEED_STATE);
+	if (!letter)
+		return;
+	letter->feed_state = *state;
+	mailbox_post(&worker->mailbox, &letter->mail);
+}
+
+void worker_answer(struct worker *worker, struct answer *answer)
+{
+	mailbox_post(&worker->answers, &answer->mail);
+}
+
 void worker_notice(struct worker *worker, enum exchange_notice notice)
 {
 	struct letter *letter = letter_new(LETTER_NOTICE);
@@ -196,6 +231,10 @@ void worker_stop(struct worker *worker)
 	for (struct mail *at = mailbox_take_all(&worker->mailbox), *next; at; at = next) {
 		next = at->next;
 		discard((struct letter *)at);
+	}
+	for (struct mail *at = mailbox_take_all(&worker->answers), *next; at; at = next) {
+		next = at->next;
+		answer_free((struct answer *)at);
 	}
 	server_free(worker->server);
 	exchange_free(worker->exchange);

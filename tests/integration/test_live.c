@@ -1,4 +1,4 @@
-/* What PUBLISH sends is on every screen: two nodes, clients with different filters, slow readers, a node that drains. */
+/* What PUBLISH sends is on every screen: two nodes, clients with different filters, a node that drains. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <signal.h>
@@ -176,48 +176,6 @@ START_TEST(two_nodes_show_ten_thousand_events_in_order_to_differently_filtered_c
 }
 END_TEST
 
-/* The sum of "dropped" of all gaps and the number of events until the last event is seen. */
-START_TEST(a_client_that_does_not_read_is_told_exactly_what_it_missed)
-{
-	struct raw slow;
-	struct bystander bystander;
-	bystander_join(&bystander, gateway_port(nodes[0]), redis);
-	raw_connect_small(&slow, gateway_port(nodes[0]), 4096);
-	ck_assert_int_eq(raw_handshake(&slow, "/v1/stream", ""), 101);
-	const char *request = "{\"id\":1,\"op\":\"subscribe\",\"channels\":[\"trace:slow\"]}";
-	struct raw_frame frame;
-	raw_send_frame(&slow, 0x81, slice_of(request));
-	raw_expect_text(&slow, "\"ok\":{\"sub\"", &frame);
-	static char payload[2048];
-	memset(payload, 'x', sizeof payload - 1);
-	struct publication one = {slice_of("trace:slow"), slice_of(payload)};
-	size_t published = 0;
-	while (gateway_metric(nodes[0], "subscriptions_lagging", "") < 1) {
-		for (int i = 0; i < 200; i++)
-			redis_server_publish_many(redis, &one, 1);
-		published += 200;
-		ck_assert_uint_lt(published, 100000);
-	}
-	bystander_check(&bystander);
-	gateway_wait_metric_at_least(nodes[0], "events_in_total", "kind=\"trace\"", (double)published);
-	size_t seen = 0;
-	int64_t dropped = 0;
-	while (!dropped) {
-		raw_read_frame(&slow, &frame);
-		struct slice raw_text;
-		enum json_kind kind;
-		if (json_find(frame.payload, slice_of("/dropped"), &raw_text, &kind))
-			dropped = strtoll(raw_text.ptr, NULL, 10);
-		struct slice rest = events_of(frame.payload), element;
-		while (tgc_elements_next(&rest, &element))
-			seen++;
-	}
-	ck_assert_uint_eq(seen + (size_t)dropped, published);
-	raw_close(&slow);
-	bystander_leave(&bystander);
-}
-END_TEST
-
 START_TEST(a_draining_node_says_so_closes_with_1012_and_ends_well)
 {
 	struct raw raw;
@@ -258,7 +216,6 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, start, stop);
 	tcase_add_test(tests, two_nodes_show_ten_thousand_events_in_order_to_differently_filtered_clients);
-	tcase_add_test(tests, a_client_that_does_not_read_is_told_exactly_what_it_missed);
 	tcase_add_test(tests, a_draining_node_says_so_closes_with_1012_and_ends_well);
 	tcase_add_test(tests, clients_hear_of_redis_going_and_coming);
 	return suite_run(suite);

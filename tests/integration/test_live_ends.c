@@ -122,7 +122,7 @@ START_TEST(drains_clients_over_the_time_although_one_does_not_read)
 	start_with(flags);
 	watcher_open_small(&stalled, gateway_port(gateway), "\"channels\":[\"swarm:*\"]");
 	memset(payload, 'x', sizeof payload);
-	while (gateway_metric(gateway, "subscriptions_lagging", "") < 1)
+	while (gateway_metric(gateway, "subscriptions_catching_up", "") < 1)
 		for (int i = 0; i < 500; i++)
 			redis_server_publish(redis, SLICE_LITERAL("swarm:1"), (struct slice){payload, sizeof payload});
 	for (int i = 0; i < CLIENTS; i++)

@@ -123,6 +123,28 @@ START_TEST(answers_each_request_once_and_names_what_is_wrong)
 }
 END_TEST
 
+/* What needs the past, where there is none. */
+static const struct {
+	const char *request, *reply;
+} past_requests[] = {
+	{"{\"id\":1,\"op\":\"history\",\"session\":\"s\"}", "\"code\":\"no_history\""},
+	{"{\"id\":1,\"op\":\"publish\",\"channel\":\"trace:1\",\"data\":1}", "\"code\":\"unsupported\""},
+	{"{\"id\":1,\"op\":\"subscribe\",\"since\":\"earliest\"}", "\"recorded\":false,\"recovered\":false"},
+};
+
+START_TEST(says_without_history_that_it_keeps_none)
+{
+	const char *flags[] = {"--history.enabled", "no", NULL};
+	struct gateway *pure = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
+	struct watcher watcher;
+	watcher_open(&watcher, gateway_port(pure), "\"channels\":[\"trace:quiet\"]");
+	for (size_t i = 0; i < sizeof past_requests / sizeof past_requests[0]; i++)
+		expect_reply(&watcher, past_requests[i].request, past_requests[i].reply);
+	watcher_close(&watcher);
+	gateway_end(pure);
+}
+END_TEST
+
 START_TEST(executes_a_request_without_an_id_and_does_not_answer)
 {
 	struct watcher watcher;
@@ -317,6 +339,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, start, stop);
 	tcase_add_test(tests, welcomes_with_everything_that_the_protocol_promises);
+	tcase_add_test(tests, says_without_history_that_it_keeps_none);
 	tcase_add_test(tests, executes_a_request_without_an_id_and_does_not_answer);
 	tcase_add_test(tests, forgives_some_bad_messages_but_not_one_after_the_other);
 	tcase_add_test(tests, limits_the_rate_of_commands_and_ends_a_flood);

@@ -1,4 +1,4 @@
-/* Clients that do not read: each slow policy keeps its promise, memory stays bounded, and a healthy client beside them gets
+/* Clients that do not read, where no history is kept: each slow policy keeps its promise, memory stays bounded, and a healthy client beside them gets
  * every event at once. */
 #define _GNU_SOURCE
 #include <check.h>
@@ -22,7 +22,7 @@ static uint64_t published; /* on the channels of the test */
 
 static void start(void)
 {
-	const char *flags[] = {"--slow.threshold", "64k", "--close.timeout", "500ms", NULL};
+	const char *flags[] = {"--history.enabled", "no", "--slow.threshold", "64k", "--close.timeout", "500ms", NULL};
 	redis = redis_server_start(NULL);
 	gateway = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 	bystander_join(&bystander, gateway_port(gateway), redis);
@@ -178,7 +178,7 @@ START_TEST(a_reader_that_hesitates_learns_the_reason_of_its_end)
 {
 	struct watcher slow, lagging;
 	struct watched watched;
-	const char *flags[] = {"--slow.threshold", "64k", "--close.timeout", "30s", NULL};
+	const char *flags[] = {"--history.enabled", "no", "--slow.threshold", "64k", "--close.timeout", "30s", NULL};
 	struct gateway *patient = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 	watcher_open_small(&lagging, gateway_port(patient), "\"channels\":[\"trace:slow\"]");
 	watcher_open_small(&slow, gateway_port(patient), "\"channels\":[\"trace:slow\"],\"slow\":\"disconnect\"");

@@ -70,6 +70,30 @@ START_TEST(is_ready_while_redis_is_up_and_it_does_not_drain)
 }
 END_TEST
 
+START_TEST(says_with_history_whether_events_are_recorded)
+{
+	admin.has_history = true;
+	atomic_store(&node.redis_up, true);
+	ck_assert_int_eq(ask("GET", "/readyz").status, 200);
+	assert_body("{\"ready\":true,\"redis\":\"up\",\"draining\":false,\"recorded\":false}\n");
+	atomic_store(&node.is_recorded, true);
+	ck_assert_int_eq(ask("GET", "/readyz").status, 200);
+	assert_body("{\"ready\":true,\"redis\":\"up\",\"draining\":false,\"recorded\":true}\n");
+}
+END_TEST
+
+START_TEST(tells_who_records_and_where_the_log_stands)
+{
+	atomic_store(&node.is_recorder, true);
+	atomic_store(&node.log_last_ms, 1764031200123);
+	atomic_store(&node.log_last_seq, 7);
+	ask("GET", "/v1/node");
+	buf_append_char(&body, '\0');
+	ck_assert_ptr_nonnull(strstr(body.bytes, "\"recorder\":true,"));
+	ck_assert_ptr_nonnull(strstr(body.bytes, "\"log\":{\"last\":\"1764031200123-7\"},"));
+}
+END_TEST
+
 static const char *const health_paths[] = {"/healthz", "/livez"};
 
 START_TEST(is_healthy_until_a_loop_is_late_whatever_redis_does)
@@ -153,6 +177,8 @@ int main(void)
 	tcase_add_loop_test(cases, is_ready_while_redis_is_up_and_it_does_not_drain, 0,
 	                    sizeof readiness / sizeof readiness[0]);
 	tcase_add_loop_test(cases, is_healthy_until_a_loop_is_late_whatever_redis_does, 0, 2);
+	tcase_add_test(cases, says_with_history_whether_events_are_recorded);
+	tcase_add_test(cases, tells_who_records_and_where_the_log_stands);
 	tcase_add_test(cases, tells_what_the_node_is);
 	tcase_add_test(cases, uptime_does_not_follow_the_wall_clock);
 	tcase_add_test(cases, gives_metrics_with_their_content_type);
