@@ -23,6 +23,8 @@ struct codec {
 	void (*events_add)(struct buf *elements, const struct record *record, bool first);
 	void (*events_head)(struct buf *head, struct slice sub, struct slice cursor, size_t count);
 	void (*events_tail)(struct buf *elements);
+	/* The head of a batch that a replay gives: as events_head, with the replay's key in place of the subscription's. */
+	void (*replay_head)(struct buf *head, struct slice replay, struct slice cursor, size_t count);
 	/* The head of a chunk of events in answer to the request of that id; elements and tail are those of a batch. */
 	void (*chunk_head)(struct buf *head, const struct value *id, uint64_t seq, size_t count);
 
@@ -31,6 +33,6 @@ struct codec {
 	bool (*member)(struct arena *arena, struct slice message, const char *name, struct slice *ret_json);
 };
 
-extern const struct codec codec_json;
+extern const struct codec codec_json, codec_msgpack;
 
 #endif

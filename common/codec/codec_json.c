@@ -19,16 +19,30 @@ static void events_add(struct buf *elements, const struct record *record, bool f
 	buf_append_slice(elements, record->element);
 }
 
-static void events_head(struct buf *head, struct slice sub, struct slice cursor, size_t count)
+/* JSON needs no counts in front. */
+static void append_head(struct buf *head, const char *owner, struct slice key, struct slice cursor)
 {
-	(void)count; /* JSON needs no counts in front */
-	buf_append_text(head, "{\"op\":\"events\",\"sub\":");
-	json_append_string(head, sub);
+	buf_append_text(head, "{\"op\":\"events\",\"");
+	buf_append_text(head, owner);
+	buf_append_text(head, "\":");
+	json_append_string(head, key);
 	if (cursor.len) {
 		buf_append_text(head, ",\"cursor\":");
 		json_append_string(head, cursor);
 	}
 	buf_append_text(head, ",\"events\":[");
+}
+
+static void events_head(struct buf *head, struct slice sub, struct slice cursor, size_t count)
+{
+	(void)count;
+	append_head(head, "sub", sub, cursor);
+}
+
+static void replay_head(struct buf *head, struct slice replay, struct slice cursor, size_t count)
+{
+	(void)count;
+	append_head(head, "replay", replay, cursor);
 }
 
 static void events_tail(struct buf *elements)
@@ -63,6 +77,7 @@ const struct codec codec_json = {
     .events_add = events_add,
     .events_head = events_head,
     .events_tail = events_tail,
+    .replay_head = replay_head,
     .chunk_head = chunk_head,
     .member = member,
 };

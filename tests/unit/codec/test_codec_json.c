@@ -39,6 +39,18 @@ START_TEST(leaves_an_empty_cursor_out)
 }
 END_TEST
 
+START_TEST(begins_a_batch_of_a_replay_with_its_key)
+{
+	struct buf out;
+	buf_init(&out);
+	codec_json.replay_head(&out, SLICE_LITERAL("r1"), SLICE_LITERAL("5-0.00c0ffee"), 1);
+	codec_json.events_tail(&out);
+	buf_append_char(&out, '\0');
+	ck_assert_str_eq(out.bytes, "{\"op\":\"events\",\"replay\":\"r1\",\"cursor\":\"5-0.00c0ffee\",\"events\":[]}");
+	buf_fini(&out);
+}
+END_TEST
+
 START_TEST(begins_a_chunk_with_the_id_of_its_request)
 {
 	struct value number = {.kind = VALUE_NUMBER, .text = SLICE_LITERAL("1e3")};
@@ -89,6 +101,7 @@ int main(void)
 	TCase *cases = tcase_create("codec_json");
 	tcase_add_test(cases, writes_a_batch_of_events);
 	tcase_add_test(cases, leaves_an_empty_cursor_out);
+	tcase_add_test(cases, begins_a_batch_of_a_replay_with_its_key);
 	tcase_add_test(cases, begins_a_chunk_with_the_id_of_its_request);
 	tcase_add_test(cases, gives_a_member_as_it_was_sent);
 	tcase_add_test(cases, says_why_a_message_cannot_be_read);
