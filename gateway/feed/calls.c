@@ -54,6 +54,20 @@ void calls_forget(struct feed *feed)
 	pending_unsend(&feed->pending, NULL);
 }
 
+/* The log was read to its end since the call was done, or not: those of its records that were met there wait for no
+ * stamp. */
+static void match_read(struct feed *feed, struct record_call *call)
+{
+	if (call->marked == 0 || !early_first(&feed->early))
+		return;
+	LIST_FOREACH(&feed->pending.order, link, following)
+	{
+		struct pending_record *at = LIST_ENTRY(link, struct pending_record, order);
+		if (at->call == call && early_take(&feed->early, at->hash))
+			record_unref(feed_take_pending(feed, at));
+	}
+}
+
 void calls_settle(struct feed *feed, uint64_t answers)
 {
 	LIST_FOREACH(&feed->recorder.calls, link, following)
@@ -61,6 +75,7 @@ void calls_settle(struct feed *feed, uint64_t answers)
 		struct record_call *call = at_link(link);
 		if (call->answer == 0 || call->answer > answers)
 			continue;
+		match_read(feed, call);
 		unmark(feed, call);
 		drop_call(&feed->recorder, call);
 	}

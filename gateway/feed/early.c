@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CAPACITY_MIN 64
 
@@ -47,7 +48,7 @@ enum err early_push(struct early *early, struct record_id id, struct hash128 has
 {
 	if (early->count == early->capacity && grow(early))
 		return ERR_NOMEM;
-	*at_index(early, early->count) = (struct early_entry){id, hash};
+	*at_index(early, early->count) = (struct early_entry){.id = id, .hash = hash};
 	early->count++;
 	return OK;
 }
@@ -63,6 +64,18 @@ void early_pop(struct early *early)
 	early->count--;
 }
 
+bool early_take(struct early *early, struct hash128 hash)
+{
+	for (size_t i = 0; i < early->count; i++) {
+		struct early_entry *entry = at_index(early, i);
+		if (entry->is_taken || memcmp(entry->hash.bytes, hash.bytes, sizeof hash.bytes) != 0)
+			continue;
+		entry->is_taken = true;
+		return true;
+	}
+	return false;
+}
+
 bool early_reach(struct early *early, struct record_id id, struct hash128 *ret_hash)
 {
 	const struct early_entry *first = early_first(early);
@@ -72,7 +85,9 @@ bool early_reach(struct early *early, struct record_id id, struct hash128 *ret_h
 	}
 	if (!first || record_id_compare(first->id, id) != 0)
 		return false;
-	*ret_hash = first->hash;
+	bool waited = !first->is_taken;
+	if (waited)
+		*ret_hash = first->hash;
 	early_pop(early);
-	return true;
+	return waited;
 }

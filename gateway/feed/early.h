@@ -13,6 +13,7 @@
 struct early_entry {
 	struct record_id id;
 	struct hash128 hash;
+	bool is_taken; /* its record was found otherwise */
 };
 
 struct early {
@@ -27,7 +28,9 @@ enum err early_push(struct early *early, struct record_id id,
                     struct hash128 hash) MUST_USE;                /* id: behind all others. ERR_NOMEM */
 const struct early_entry *early_first(const struct early *early); /* NULL: empty */
 void early_pop(struct early *early);
-/* Forgets what is older than id; true: id itself was there, and is gone too. */
+/* The first with this hash is dealt with, and waits for no stamp; false: there is none. Looks at all of them. */
+bool early_take(struct early *early, struct hash128 hash);
+/* Forgets what is older than id; true: id itself waited, and is gone too. */
 bool early_reach(struct early *early, struct record_id id, struct hash128 *ret_hash);
 
 #endif

@@ -102,19 +102,34 @@ void feed_ask_open(struct feed *feed)
 static void resolve_early(struct feed *feed)
 {
 	for (const struct early_entry *first; (first = early_first(&feed->early)); early_pop(&feed->early)) {
-		struct pending_record *at = pending_find(&feed->pending, first->hash);
+		struct pending_record *at = first->is_taken ? NULL : pending_find(&feed->pending, first->hash);
 		if (at)
 			record_unref(feed_take_pending(feed, at));
 	}
+}
+
+/* Stamps of what came before this node knew its place do not come any more: their entries are read instead, and not
+ * delivered. */
+static void give_up_unseen(struct feed *feed)
+{
+	bool is_heard = feed->heard.epoch == feed->state.log.epoch;
+	struct record_id from = is_heard ? feed->heard.last : (struct record_id){0};
+	if (record_id_compare(from, feed->unseen) < 0 && feed->pending.count) {
+		if (record_id_compare(feed->silent, feed->head) < 0)
+			feed->silent = feed->head;
+		feed->head = from;
+	}
+	feed->unseen = (struct record_id){0};
 }
 
 static void end_link(struct feed *feed)
 {
 	recorder_stop(feed, true);
 	heal_stop(feed);
-	resolve_early(feed);
-	hearing_reset(feed);
 	delivery_flush(feed);
+	resolve_early(feed);
+	give_up_unseen(feed);
+	hearing_reset(feed);
 	feed->phase = FEED_DOWN;
 	feed->is_placed = feed->open_again = false;
 	feed->open_ticket = 0;
@@ -125,7 +140,7 @@ void feed_linked(struct feed *feed)
 {
 	end_link(feed);
 	feed->link++;
-	feed->link_began = feed->unseen = (struct record_id){0};
+	feed->link_began = (struct record_id){0};
 	feed->phase = FEED_OPENING;
 	if (feed->settings.is_recorded)
 		open_log(feed);

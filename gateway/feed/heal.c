@@ -80,7 +80,7 @@ static struct pending_record *find(struct feed *feed, struct record_id id, struc
 		return NULL;
 	if (is_heard && record_id_compare(id, heard->after) > 0 && record_id_compare(id, heard->last) <= 0)
 		return at;
-	if (at && (at->link != feed->link || at->call))
+	if (at && at->link != feed->link)
 		return at;
 	*ret_is_early = record_id_compare(id, is_heard ? heard->last : feed->link_began) > 0;
 	return NULL;
@@ -112,6 +112,8 @@ static bool take_entry(struct feed *feed, const struct log_entry *entry)
 		pass_silently(feed, at, entry->id);
 		return true;
 	}
+	if (record_id_compare(feed->head, feed->silent) < 0)
+		pass_silently(feed, NULL, feed->silent);
 	if (at) {
 		bool was_oldest = at == pending_oldest(&feed->pending);
 		was_delivered = at->is_delivered;

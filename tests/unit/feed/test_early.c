@@ -38,6 +38,23 @@ START_TEST(gives_what_its_stamp_reaches_and_forgets_what_is_older)
 }
 END_TEST
 
+START_TEST(what_was_found_otherwise_waits_no_more)
+{
+	struct early early;
+	struct hash128 found;
+	early_init(&early);
+	push(&early, 3);
+	push(&early, 4);
+	ck_assert(early_take(&early, hash(4)));
+	ck_assert(!early_take(&early, hash(4)));
+	ck_assert(!early_take(&early, hash(5)));
+	ck_assert(early_reach(&early, id(3), &found));
+	ck_assert(!early_reach(&early, id(4), &found));
+	ck_assert_ptr_null(early_first(&early));
+	early_fini(&early);
+}
+END_TEST
+
 START_TEST(keeps_order_while_it_grows_around_its_end)
 {
 	struct early early;
@@ -61,6 +78,7 @@ int main(void)
 	Suite *suite = suite_create("early");
 	TCase *cases = tcase_create("early");
 	tcase_add_test(cases, gives_what_its_stamp_reaches_and_forgets_what_is_older);
+	tcase_add_test(cases, what_was_found_otherwise_waits_no_more);
 	tcase_add_test(cases, keeps_order_while_it_grows_around_its_end);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);

@@ -17,7 +17,7 @@ struct schedule {
 	struct random random;
 	unsigned published; /* numbers given away */
 	size_t alike_published[ALIKE_KINDS];
-	bool has_alike;
+	bool has_alike, has_breaks;
 };
 
 static struct fake_redis redis;
@@ -101,6 +101,9 @@ static void flush(void)
 	redis_flush(&redis);
 }
 
+/* Where payloads are alike nothing is trimmed, and a node always learns where the log stands as it joins: else nobody
+ * could tell whether an entry that is gone, or one from before, was the event that a node still holds. Nor can a node
+ * whose link broke tell whether one that it missed is the one it holds: there may be fewer of them then, never more. */
 static void be_faulty(void)
 {
 	struct node *node = any_node();
@@ -108,7 +111,7 @@ static void be_faulty(void)
 		crash(node);
 	if (chance(10))
 		node->is_frozen = !node->is_frozen;
-	if (chance(10) && runs(node) && node->is_linked)
+	if (now.has_breaks && chance(10) && runs(node) && node->is_linked)
 		node_breaks(node, chance(500));
 	if (chance(5) && redis.node_count < NODES_MAX - 1)
 		add_node_with(&redis, fake_settings(), now.seed);
@@ -116,9 +119,9 @@ static void be_faulty(void)
 		redis.lease[0] = '\0';
 	if (chance(4))
 		redis.is_full = !redis.is_full;
-	if (chance(2))
+	if (!now.has_alike && chance(2))
 		redis.is_closed = !redis.is_closed;
-	if (!now.has_alike && chance(4)) /* whether one that is gone was this one nobody could tell */
+	if (!now.has_alike && chance(4))
 		redis_trim(&redis, 5 + below(100));
 	if (chance(2) && count_alive() > 2 && node->is_alive) {
 		node->is_retired = true;
@@ -234,7 +237,7 @@ static void check_log(void)
 			if (redis.nodes[i].is_alive && redis.nodes[i].alike_heard[kind] > heard)
 				heard = redis.nodes[i].alike_heard[kind];
 		}
-		ck_assert_msg(alike[kind] <= now.alike_published[kind] && alike[kind] >= heard,
+		ck_assert_msg(alike[kind] <= now.alike_published[kind] && (now.has_breaks || alike[kind] >= heard),
 		              "seed %" PRIu64 ": %zu of %zu alike are in the log, %zu heard", now.seed, alike[kind],
 		              now.alike_published[kind], heard);
 	}
@@ -242,8 +245,10 @@ static void check_log(void)
 
 static void run_schedule(uint64_t seed)
 {
-	now = (struct schedule){
-	    .seed = seed, .random = {.state = seed * UINT64_C(0x2545F4914F6CDD1D) + 1}, .has_alike = seed % 3 == 0};
+	now = (struct schedule){.seed = seed,
+	                        .random = {.state = seed * UINT64_C(0x2545F4914F6CDD1D) + 1},
+	                        .has_alike = seed % 3 == 0,
+	                        .has_breaks = seed % 6 != 0};
 	fake_redis_init(&redis);
 	redis.seed = seed;
 	for (int i = 0; i < 3; i++)
