@@ -99,7 +99,7 @@ static enum reader_step fill(struct catchup *catchup, struct buf *out, size_t *r
 			continue;
 		if (step != READER_RECORD)
 			break;
-		session->front->codec->events_add(out, record, count == 0);
+		cohort_append(catchup->subscription->cohort, out, record, count == 0);
 		count++;
 		if (!bucket_take(&session->events, 1, now_ns))
 			break;

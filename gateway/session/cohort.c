@@ -204,6 +204,23 @@ static bool ends_before(const struct cohort *cohort, const struct record *record
 	       cohort->is_recorded != is_recorded(record) || (cohort->keeping_count && !cohort->records);
 }
 
+/* Empty while no log is known: nothing resumes then. */
+static struct slice cursor_text(const struct cohort *cohort, struct record_id id, char text[CURSOR_TEXT])
+{
+	uint64_t epoch = cohort->exchange->feed.log.epoch;
+	return epoch ? (struct slice){text, cursor_write(text, id, epoch)} : SLICE_NONE;
+}
+
+void cohort_append(const struct cohort *cohort, struct buf *batch, const struct record *record, bool is_first)
+{
+	const struct front *front = cohort->front;
+	char text[CURSOR_TEXT];
+	if (front->event)
+		front->event(batch, record, is_recorded(record) ? cursor_text(cohort, record->id, text) : SLICE_NONE);
+	else
+		front->codec->events_add(batch, record, is_first);
+}
+
 void cohort_add(struct cohort *cohort, const struct record *record)
 {
 	if (cohort->pending_count && ends_before(cohort, record))
@@ -215,7 +232,7 @@ void cohort_add(struct cohort *cohort, const struct record *record)
 	if (!cohort->pending_count && !begin_batch(cohort, record))
 		goto fail;
 	size_t before = cohort->pending.len;
-	cohort->front->codec->events_add(&cohort->pending, record, cohort->pending_count == 0);
+	cohort_append(cohort, &cohort->pending, record, cohort->pending_count == 0);
 	if (buf_has_failed(&cohort->pending) || (cohort->keeping_count && !keep_record(cohort, record))) {
 		cohort->pending.len = before;
 		cohort->pending.failed = false;
@@ -235,13 +252,11 @@ fail:
 bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t count, struct record_id cursor, struct slice *ret_frame)
 {
 	const size_t start = COHORT_HEADROOM;
-	uint64_t epoch = cohort->exchange->feed.log.epoch;
 	char text[CURSOR_TEXT];
-	struct slice cursor_text = epoch ? (struct slice){text, cursor_write(text, cursor, epoch)} : SLICE_NONE;
 	const struct front *front = cohort->front;
 	struct buf *head = &cohort->exchange->head;
 	buf_clear(head);
-	front->codec->events_head(head, (struct slice){cohort->key, COHORT_KEY_LEN}, cursor_text, count);
+	front->codec->events_head(head, (struct slice){cohort->key, COHORT_KEY_LEN}, cursor_text(cohort, cursor, text), count);
 	front->codec->events_tail(batch);
 	if (buf_has_failed(head) || buf_has_failed(batch) || head->len + FRONT_HEADROOM > COHORT_HEADROOM)
 		return false;
@@ -336,7 +351,7 @@ void cohort_frame_records(const struct cohort *cohort, struct record *const *rec
 	struct slice frame;
 	if (cohort_begin_frame(&batch)) {
 		for (size_t i = 0; i < count; i++)
-			cohort->front->codec->events_add(&batch, records[i], i == 0);
+			cohort_append(cohort, &batch, records[i], i == 0);
 		if (cohort_end_frame(cohort, &batch, count, cohort->exchange->log_head, &frame))
 			buf_append_slice(out, frame);
 		else

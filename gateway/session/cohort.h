@@ -69,10 +69,11 @@ void cohort_flush(struct cohort *cohort);
 uint64_t cohort_due_ns(const struct cohort *cohort); /* when its batch should go; monotonic */
 
 /* A batch for one member alone, in the same form, in two steps: begin empties out and leaves room in front, then the records
- * are appended by the codec's events_add, and end gives the frame, a view into out. False: no memory. */
+ * are appended by cohort_append, and end gives the frame, a view into out. False: no memory. */
 bool cohort_begin_frame(struct buf *out);
 bool cohort_end_frame(const struct cohort *cohort, struct buf *out, size_t count, struct record_id cursor, struct slice *ret_frame);
-/* Both for records that are at hand; appends the whole frame to out. Its cursor is the exchange's head. */
+void cohort_append(const struct cohort *cohort, struct buf *batch, const struct record *record, bool is_first);
+/* All of it for records that are at hand; appends the whole frame to out. Its cursor is the exchange's head. */
 void cohort_frame_records(const struct cohort *cohort, struct record *const *records, size_t count, struct buf *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include "gateway/feed/ring.h"
 #include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/listener.h"
 #include "gateway/session/position.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
@@ -183,7 +184,9 @@ static bool is_still_taking(const struct session *session)
 static void beat(struct exchange *exchange, struct session *session, uint64_t now_ns)
 {
 	struct heartbeat *heartbeat = &session->heartbeat;
-	if (heartbeat->is_pinged && heartbeat->is_alive) {
+	if (session->front->is_one_way) {
+		listener_beat(session, now_ns);
+	} else if (heartbeat->is_pinged && heartbeat->is_alive) {
 		heartbeat_rest(&exchange->heartbeats, heartbeat, now_ns);
 	} else if (!heartbeat->is_pinged) {
 		heartbeat_pinged(&exchange->heartbeats, heartbeat, now_ns);

@@ -1,5 +1,6 @@
 #include "gateway/session/front.h"
 
+#include "common/codec/sse.h"
 #include "common/codec/wsframe.h"
 
 static size_t text_frame_header(uint8_t *ret_header, uint64_t payload_len)
@@ -31,3 +32,26 @@ const struct front *front_find(struct slice subprotocol)
 			return front_all[i];
 	return NULL;
 }
+
+static size_t no_header(uint8_t *ret_header, uint64_t payload_len)
+{
+	(void)ret_header;
+	(void)payload_len;
+	return 0;
+}
+
+static size_t comment(uint8_t *ret_frame)
+{
+	memcpy(ret_frame, SSE_COMMENT, sizeof SSE_COMMENT - 1);
+	return sizeof SSE_COMMENT - 1;
+}
+
+const struct front front_sse = {
+	.name = "sse",
+	.codec = &codec_sse,
+	.frame_header = no_header,
+	.ping = comment,
+	.event = sse_event,
+	.cursor = sse_cursor,
+	.is_one_way = true,
+};

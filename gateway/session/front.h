@@ -3,6 +3,7 @@
 #ifndef GATEWAY_SESSION_FRONT_H
 #define GATEWAY_SESSION_FRONT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +18,19 @@ struct front {
 	/* Writes the header of a frame that holds a payload of len bytes and gives its size, at most FRONT_HEADROOM. */
 	size_t (*frame_header)(uint8_t *ret_header, uint64_t payload_len);
 	size_t (*ping)(uint8_t *ret_frame); /* a whole heartbeat frame, at most FRONT_HEADROOM bytes; 0: none is needed */
+	/* Where each event is a message of its own: appends it. cursor: what resumes behind it; empty: nothing does. NULL: a batch is one
+	 * message, made by the codec. */
+	void (*event)(struct buf *out, const struct record *record, struct slice cursor);
+	/* Appends a message that only moves the client's cursor. NULL: batches do. */
+	void (*cursor)(struct buf *out, struct slice cursor);
+	bool is_one_way; /* the peer only listens: it answers no ping, and somebody else asks for it (port.h, answered) */
 };
 
 extern const struct front front_json; /* tracegate.v1.json over WebSocket */
 
 /* The front of a subprotocol name; NULL: unknown. */
 const struct front *front_find(struct slice subprotocol);
+
+extern const struct front front_sse; /* Server-Sent Events, which are no subprotocol */
 
 #endif

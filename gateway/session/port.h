@@ -9,6 +9,7 @@
 #include "common/base/slice.h"
 
 struct port;
+struct value;
 
 enum port_result {
 	PORT_SENT,     /* all of it went to the kernel */
@@ -30,6 +31,9 @@ struct port_ops {
 	/* How far the peer's end has come: bytes it acknowledged since the start, and whether bytes still wait for that. NULL where
 	 * the transport cannot tell. */
 	struct port_delivery (*delivery)(const struct port *port);
+	/* Where the peer only listens, whoever asks in its name gets what is for that: welcome and the replies; the message lives during the
+	 * call. NULL: the peer asks for itself, and is sent them. */
+	void (*answered)(struct port *port, const struct value *message);
 };
 
 struct port {

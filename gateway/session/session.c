@@ -173,10 +173,20 @@ static void send_later(struct session *session, struct blob *frame)
 		session_close(session, CLOSE_TOO_SLOW);
 }
 
+static bool is_for_asker(const struct value *message)
+{
+	const struct value *op = value_get(message, "op");
+	return message && (!op || slice_is(op->text, "welcome"));
+}
+
 void session_send(struct session *session, const struct value *message)
 {
 	if (session->state != SESSION_OPEN)
 		return;
+	if (session->port->ops->answered && is_for_asker(message)) {
+		session->port->ops->answered(session->port, message);
+		return;
+	}
 	struct slice frame = session_frame(session->exchange, session->front, message);
 	if (!frame.len) {
 		session_close(session, CLOSE_INTERNAL);

@@ -26,6 +26,7 @@ struct subscription *subscription_open(struct session *session, struct filter *f
 	list_init(&subscription->in_session);
 	cohort_enter(subscription->cohort);
 	subscription->phase_told = session->exchange->unrecorded_phase;
+	subscription->cursor_told = session->exchange->log_head;
 	list_append(&session->subscriptions, &subscription->in_session);
 	session->subscription_count++;
 	subscription_set_policy(subscription, policy);

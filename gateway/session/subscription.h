@@ -38,6 +38,7 @@ struct subscription {
 	const char *dropped_reason;
 	bool keeps_records;            /* counted in the cohort's keeping_count */
 	uint64_t unseen;               /* the exchange's unrecorded_count when it went live: those it has not had */
+	struct record_id cursor_told;  /* where the client was sent by a message of its own; a front whose batches do that has none */
 	uint64_t phase_told;           /* the last phase without ids that the client knows of */
 	struct conflation *conflation; /* NULL unless LAGGING under conflate */
 	struct catchup *catchup;       /* NULL unless CATCHUP */

@@ -63,7 +63,7 @@ static inline struct port_delivery fake_delivery(const struct port *port)
 	return peer_of(port)->delivery;
 }
 
-static const struct port_ops fake_ops = {fake_is_clear, fake_send, fake_close, fake_delivery};
+static const struct port_ops fake_ops = {.is_clear = fake_is_clear, .send = fake_send, .close = fake_close, .delivery = fake_delivery};
 
 static const struct slice fake_patterns[] = {{"trace:*", 7}, {"agent:*", 7}, {"swarm:*", 7}, {"performance:*", 13}};
 
