@@ -85,7 +85,6 @@ struct fake_redis {
 	uint64_t lease_until_ms;
 	bool is_full, is_closed;         /* writes fail; everything fails */
 	bool has_losses;                 /* the log was flushed, or lost its end */
-	bool allows_late_recorders;      /* a fault of its own, to see that tests notice */
 	uint64_t seed;                   /* of the schedule, for messages */
 	size_t times_stored[EVENTS_MAX]; /* by the event's number; in parts of the log that were lost too */
 	struct commands orphans;         /* of links that are gone: done later, or never; never answered */
@@ -344,7 +343,7 @@ static inline void do_claim(struct fake_redis *redis, struct command *command)
 
 static inline void do_record(struct fake_redis *redis, struct command *command)
 {
-	if (!holds_lease(redis, command->token) && !redis->allows_late_recorders) {
+	if (!holds_lease(redis, command->token)) {
 		command->answer = RECORD_NOT_OURS;
 		return;
 	}

@@ -219,6 +219,55 @@ START_TEST(what_was_missed_while_the_link_was_broken_comes_from_the_log)
 }
 END_TEST
 
+/* As no link should do. */
+START_TEST(a_hole_between_stamps_is_read_from_the_log)
+{
+	struct node *first = start(), *second = start();
+	second->is_frozen = true;
+	publish_range(1, 20);
+	settle();
+	inbox_clear(second);
+	second->is_frozen = false;
+	publish(21);
+	settle();
+	ck_assert_uint_eq(first->delivered, 21);
+	ck_assert_uint_eq(second->delivered, 21);
+	ck_assert_uint_eq(metric_read(METRIC_HEALS), 1);
+	ck_assert_uint_eq(metric_read(METRIC_HEALED_EVENTS), 20);
+}
+END_TEST
+
+START_TEST(an_event_that_only_the_recorder_heard_is_fetched_from_the_log)
+{
+	struct node *first = start(), *second = start();
+	second->is_subscribed = false;
+	publish(1);
+	second->is_subscribed = true;
+	settle();
+	ck_assert_uint_eq(first->delivered, 1);
+	ck_assert_uint_eq(second->delivered, 1);
+	ck_assert_uint_eq(metric_read(METRIC_HEALED_EVENTS), 1);
+}
+END_TEST
+
+START_TEST(a_process_that_was_stopped_does_not_count_the_time_as_waiting)
+{
+	struct node *first = start(), *second = start();
+	publish_range(1, 3);
+	while (node_hears(second))
+		;
+	feed_read_end(second->feed);
+	second->is_frozen = true;
+	pass_ms(10 * GRACE_MS);
+	second->is_frozen = false;
+	node_ticks(second);
+	ck_assert_uint_eq(second->unrecorded, 0);
+	settle();
+	ck_assert_uint_eq(second->delivered, 3);
+	ck_assert_uint_eq(first->delivered, 3);
+}
+END_TEST
+
 START_TEST(what_was_heard_before_the_link_broke_is_recorded_by_the_node_that_heard_it)
 {
 	struct node *node = start();
@@ -407,6 +456,9 @@ int main(void)
 	tcase_add_test(cases, what_no_stamp_names_within_the_grace_goes_out_without_an_id_and_is_a_repeat_later);
 	tcase_add_test(cases, a_recorder_that_fails_three_times_lets_another_try);
 	tcase_add_test(cases, what_was_missed_while_the_link_was_broken_comes_from_the_log);
+	tcase_add_test(cases, a_hole_between_stamps_is_read_from_the_log);
+	tcase_add_test(cases, an_event_that_only_the_recorder_heard_is_fetched_from_the_log);
+	tcase_add_test(cases, a_process_that_was_stopped_does_not_count_the_time_as_waiting);
 	tcase_add_test(cases, what_was_heard_before_the_link_broke_is_recorded_by_the_node_that_heard_it);
 	tcase_add_test(cases, a_record_whose_answer_was_lost_with_the_link_is_not_recorded_again);
 	tcase_add_test(cases, what_was_trimmed_meanwhile_is_told_by_where_the_next_batch_begins);
