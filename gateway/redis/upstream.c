@@ -255,9 +255,13 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	struct upstream *upstream = argument;
 	uint64_t now_ns = clock_mono_ns();
-	/* After a stall of our own (a stopped process, a loop that was busy) what came meanwhile is read first. */
-	bool was_stalled = now_ns - upstream->ticked_ns > 2 * upstream->settings.heartbeat_ns;
-	const char *why = was_stalled ? NULL : judge(upstream, now_ns);
+	/* After a stall of our own (a stopped process, a loop that was busy) what came meanwhile is read first, and the time in which
+	 * nothing could be read does not count against Redis. */
+	if (now_ns - upstream->ticked_ns > 2 * upstream->settings.heartbeat_ns) {
+		upstream->proved_ns = now_ns;
+		upstream->asked_ns = upstream->asked_ns ? now_ns : 0;
+	}
+	const char *why = judge(upstream, now_ns);
 	upstream->ticked_ns = now_ns;
 	if (why) {
 		fail(upstream, why);
