@@ -5,6 +5,7 @@
 
 #include "gateway/http/api.h"
 
+struct call *events_open(const struct api_request *request);   /* GET /v1/events */
 struct call *history_open(const struct api_request *request);  /* GET /v1/history */
 struct call *sessions_open(const struct api_request *request); /* GET /v1/sessions */
 struct call *publish_open(const struct api_request *request);  /* POST /v1/publish */

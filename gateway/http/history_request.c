@@ -4,80 +4,17 @@
 #include <string.h>
 
 #include "common/base/arena.h"
-#include "common/codec/json.h"
 #include "common/protocol/value.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/negotiate.h"
 #include "gateway/http/number.h"
 #include "gateway/http/response.h"
-
-/* A parameter of HEAD_TARGET_MAX bytes that is all commas, or JSON of as many brackets, as a tree. */
-#define TREE_BYTES_MAX ((size_t)4 * 1024 * 1024)
-
-/* The request as the op "history" has it. */
-struct wish {
-	struct arena *arena;
-	struct value *map, *filter;
-};
+#include "gateway/http/wish.h"
 
 static bool refuse(const struct api_request *request, const char *message)
 {
 	api_refuse(request, 400, "bad_request", message);
 	return false;
-}
-
-/* "a,b" as an array of strings. */
-static struct value *list_of(struct arena *arena, struct slice text)
-{
-	struct value *list = value_array(arena);
-	for (;;) {
-		const char *comma = text.len ? memchr(text.ptr, ',', text.len) : NULL;
-		size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
-		list = value_push(list, value_string(arena, (struct slice){text.ptr, len}));
-		if (!comma)
-			return list;
-		text = (struct slice){text.ptr + len + 1, text.len - len - 1};
-	}
-}
-
-static void put_texts(const struct query *query, struct wish *wish)
-{
-	static const char *const names[] = {"session", "from", "to", "after"};
-	struct slice text;
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (query_get(query, names[i], &text))
-			wish->map = value_put(wish->map, names[i], value_string(wish->arena, text));
-	}
-}
-
-static void put_lists(const struct query *query, struct wish *wish)
-{
-	struct slice text;
-	if (query_get(query, "channels", &text))
-		wish->map = value_put(wish->map, "channels", list_of(wish->arena, text));
-	if (query_get(query, "agent", &text))
-		wish->filter = value_put(wish->filter, "agent", list_of(wish->arena, text));
-	if (query_get(query, "type", &text))
-		wish->filter = value_put(wish->filter, "type", list_of(wish->arena, text));
-}
-
-/* False: answered. */
-static bool put_where(const struct api_request *request, struct wish *wish)
-{
-	struct slice text;
-	struct value *where;
-	struct json_error error;
-	if (!query_get(&request->query, "where", &text))
-		return true;
-	enum err failed = json_decode(wish->arena, text, &where, &error);
-	if (failed == ERR_NOMEM) {
-		api_refuse(request, 500, "internal", "the gateway is out of memory");
-		return false;
-	}
-	if (failed != OK)
-		return refuse(request, "where: a JSON array of conditions is needed");
-	wish->filter = value_put(wish->filter, "where", where);
-	return true;
 }
 
 /* False: answered. */
@@ -113,17 +50,18 @@ static unsigned status_of(const char *code)
 
 static bool read_query(const struct api_request *request, struct arena *arena, struct history_request *history)
 {
-	struct wish wish = {.arena = arena, .map = value_map(arena), .filter = value_map(arena)};
+	static const char *const texts[] = {"session", "from", "to", "after"};
+	struct wish wish;
 	struct history_error error;
-	put_texts(&request->query, &wish);
-	put_lists(&request->query, &wish);
-	if (!put_where(request, &wish) || !put_reverse(request, &wish) || !read_limit(request, history))
+	wish_begin(&wish, arena);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		wish_put_text(&wish, &request->query, texts[i]);
+	wish_put_list(&wish, &request->query, "channels");
+	wish_put_filter_list(&wish, &request->query, "agent");
+	wish_put_filter_list(&wish, &request->query, "type");
+	if (!wish_put_where(&wish, request) || !put_reverse(request, &wish) || !read_limit(request, history) ||
+	    !wish_end(&wish, request))
 		return false;
-	wish.map = value_put(wish.map, "filter", wish.filter);
-	if (!wish.map) {
-		api_refuse(request, 500, "internal", "the gateway is out of memory");
-		return false;
-	}
 	if (history_query_of(request->api->exchange, arena, wish.map, &history->query, &error) == OK)
 		return true;
 	api_refuse(request, status_of(error.code), error.code, error.message);
@@ -142,7 +80,7 @@ bool history_request_read(const struct api_request *request, struct history_requ
 	}
 	history.is_ndjson = type == 1;
 	history.has_after = query_get(&request->query, "after", &history.after);
-	arena_init(&arena, TREE_BYTES_MAX);
+	arena_init(&arena, WISH_BYTES_MAX);
 	bool is_ok = read_query(request, &arena, &history);
 	arena_fini(&arena);
 	if (is_ok)

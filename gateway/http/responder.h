@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "common/base/slice.h"
+#include "gateway/session/port.h"
 
 struct call;
 struct responder;
@@ -28,6 +29,8 @@ struct responder_ops {
 	void (*finish)(struct responder *responder); /* the answer is whole; the call is freed later, never inside the call */
 	/* Ends the connection so that the client sees that the answer is not whole. Else as finish. */
 	void (*cut)(struct responder *responder, const char *why);
+	/* How far the client's end has come, as in port.h. NULL: cannot tell. */
+	struct port_delivery (*delivery)(const struct responder *responder);
 };
 
 struct responder {
@@ -47,6 +50,8 @@ struct call_ops {
 
 struct call {
 	const struct call_ops *ops;
+	/* Its answer has no end of its own: a client that sends no more is gone. Whoever writes it counts its bytes. */
+	bool is_endless;
 	bool is_body_short; /* its body is one message: all of it must come in the time that a stall may last */
 	struct responder *responder;
 };

@@ -79,6 +79,8 @@ void response_write_head(struct buf *out, const struct response *response, const
 		buf_append_text(out, "Connection: close\r\n");
 	write_length(out, response, form);
 	buf_append_text(out, "Cache-Control: no-store\r\n");
+	if (response->is_live)
+		buf_append_text(out, "X-Accel-Buffering: no\r\n");
 	if (response->allow)
 		buf_printf(out, "Allow: %s\r\n", response->allow);
 	if (response->retry_after_s)

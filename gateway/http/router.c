@@ -10,6 +10,7 @@ static const struct route {
 	const char *allow;
 	struct call *(*open)(const struct api_request *request);
 } routes[] = {
+	{"/v1/events", "GET", "GET, HEAD, OPTIONS", events_open},
 	{"/v1/history", "GET", "GET, HEAD, OPTIONS", history_open},
 	{"/v1/sessions", "GET", "GET, HEAD, OPTIONS", sessions_open},
 	{"/v1/publish", "POST", "POST, OPTIONS", publish_open},

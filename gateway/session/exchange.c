@@ -134,6 +134,11 @@ void exchange_drain(struct exchange *exchange, uint64_t spread_ns)
 	arena_reset(&exchange->arena);
 }
 
+void exchange_set_alarm(struct exchange *exchange, struct alarm *alarm, uint64_t wait_ns)
+{
+	alarm_set(&exchange->alarms, alarm, clock_mono_ns() + wait_ns);
+}
+
 /* Most turns have nothing to write: they do not look at the cohorts that rest. */
 static void flush_due(struct exchange *exchange, uint64_t now_ns)
 {

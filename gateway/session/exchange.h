@@ -15,6 +15,7 @@
 #include "gateway/filter/filter.h"
 #include "gateway/history/question.h"
 
+struct alarm;
 struct exchange;
 struct intake_fields;
 
@@ -55,6 +56,8 @@ void exchange_answer(struct exchange *exchange, struct answer *answer); /* owns 
 void exchange_notice(struct exchange *exchange, enum exchange_notice notice); /* tells every session */
 /* Tells every session when to reconnect and closes them one by one over spread_ns from now (0: at once). */
 void exchange_drain(struct exchange *exchange, uint64_t spread_ns);
+/* The alarm (alarms.h) goes off in a turn when that time has passed. */
+void exchange_set_alarm(struct exchange *exchange, struct alarm *alarm, uint64_t wait_ns);
 /* Flushes what is due and runs timers. Gives the monotonic time (ns) at which it wants to be called again at the latest,
  * UINT64_MAX: not before something happens. */
 uint64_t exchange_end_turn(struct exchange *exchange);

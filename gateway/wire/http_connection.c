@@ -136,7 +136,7 @@ void http_wake(struct http_connection *connection)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct http_connection *connection = poll->data;
-	if (status < 0)
+	if (status < 0 || events & UV_DISCONNECT)
 		http_enter(connection, HTTP_DEAD);
 	else if (events & UV_READABLE)
 		http_hear(connection);
@@ -154,7 +154,8 @@ static void set_deadline(struct http_connection *connection, bool is_owed)
 void http_watch(struct http_connection *connection)
 {
 	bool reads = http_wants_input(connection) && connection->in.len < HTTP_READ_BYTES;
-	int events = (reads ? UV_READABLE : 0) | (connection->is_blocked ? UV_WRITABLE : 0);
+	bool is_endless = connection->call && connection->call->is_endless && connection->phase == HTTP_ANSWERING;
+	int events = (reads ? UV_READABLE : 0) | (connection->is_blocked ? UV_WRITABLE : 0) | (is_endless ? UV_DISCONNECT : 0);
 	set_deadline(connection, reads || connection->is_blocked);
 	if (events == connection->events)
 		return;

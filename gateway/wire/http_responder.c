@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/wire/delivery.h"
 #include "gateway/wire/http_inside.h"
 
 #define ROOM "wire"
@@ -60,7 +61,7 @@ static enum responder_result after_send(struct http_connection *connection, ssiz
 		http_enter(connection, HTTP_DEAD);
 		return RESPONDER_DEAD;
 	}
-	if (sent > 0)
+	if (sent > 0 && !(connection->call && connection->call->is_endless))
 		metric_add(METRIC_BYTES_OUT, (uint64_t)sent);
 	connection->is_blocked = connection->out.len > 0;
 	if (!connection->is_blocked)
@@ -145,6 +146,11 @@ static void cut(struct responder *responder, const char *why)
 	http_wake(connection);
 }
 
+static struct port_delivery delivery(const struct responder *responder)
+{
+	return delivery_of_socket(http_connection_of(responder)->fd);
+}
+
 const struct responder_ops http_responder_ops = {
 	.begin = begin,
 	.write = write_body,
@@ -152,4 +158,5 @@ const struct responder_ops http_responder_ops = {
 	.again = again,
 	.finish = finish,
 	.cut = cut,
+	.delivery = delivery,
 };

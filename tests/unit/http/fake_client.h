@@ -88,7 +88,14 @@ static inline void fake_cut(struct responder *responder, const char *why)
 	client_of(responder)->is_cut = true;
 }
 
-static const struct responder_ops fake_responder_ops = {fake_begin, fake_write, fake_clear, fake_again, fake_finish, fake_cut};
+static const struct responder_ops fake_responder_ops = {
+	.begin = fake_begin,
+	.write = fake_write,
+	.is_clear = fake_clear,
+	.again = fake_again,
+	.finish = fake_finish,
+	.cut = fake_cut,
+};
 
 static inline void fake_ask(void *context, struct question *question)
 {

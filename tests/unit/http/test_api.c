@@ -33,9 +33,9 @@ static void ask_with(const char *line, const char *fields, void (*change)(struct
 
 START_TEST(knows_its_paths_as_they_are_spelt)
 {
-	static const char *const paths[] = {"/v1/history", "/v1/sessions", "/v1/publish"};
+	static const char *const paths[] = {"/v1/events", "/v1/history", "/v1/sessions", "/v1/publish"};
 	static const char *const others[] = {"/v1/stream", "/ws", "/", "/v1/history/", "/v1/History", "/v1/%68istory", "/v1/histor"};
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		ck_assert(api_knows(slice_of(paths[i])));
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		ck_assert_msg(!api_knows(slice_of(others[i])), "%s", others[i]);
