@@ -267,7 +267,7 @@ def lone(bench, row, quick):
 
 
 def sessions(bench, row, quick):
-    settings = {"clients": 200 if quick else 5000, "sessions": 20 if quick else 500, "watched": 10, "rate": 10000,
+    settings = {"clients": 200 if quick else 5000, "sessions": 20 if quick else 500, "watched": 10, "rate": 10000, "rest_ms": 400,
                 "warmup_ms": 200 if quick else 1000, "measure_ms": 500 if quick else 4000}
     compare(bench, row, "paced", settings, "cpuMicrosPerEvent")
 

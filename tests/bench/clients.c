@@ -278,8 +278,35 @@ static void ask_upgrade(struct clients *clients, struct client *client)
 		die("the server does not take connections");
 }
 
+void clients_rest(struct clients *clients, uint64_t period_ns)
+{
+	bool was_resting = clients->rest_ns != 0;
+	clients->rest_ns = period_ns;
+	clients->rest_from_ns = clock_mono_ns();
+	clients->rest_reads = 0;
+	for (size_t i = 0; i < clients->count && was_resting != (period_ns != 0); i++) {
+		struct client *client = &clients->all[i];
+		if (!client->is_watched && client->state != CLIENT_CLOSED)
+			watch(clients, client, period_ns ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, EPOLLIN);
+	}
+}
+
+/* Those whose turn has come. */
+static void read_resting(struct clients *clients)
+{
+	double passed_ns = (double)(clock_mono_ns() - clients->rest_from_ns);
+	uint64_t due = (uint64_t)(passed_ns * (double)clients->count / (double)clients->rest_ns);
+	for (; clients->rest_reads < due; clients->rest_reads++) {
+		struct client *client = &clients->all[clients->rest_reads % clients->count];
+		if (!client->is_watched && client->state != CLIENT_CLOSED)
+			read_client(clients, client);
+	}
+}
+
 void clients_turn(struct clients *clients, int timeout_ms)
 {
+	if (clients->rest_ns)
+		read_resting(clients);
 	struct epoll_event events[TURN_EVENTS];
 	int count = epoll_wait(clients->epoll_fd, events, TURN_EVENTS, timeout_ms);
 	for (int i = 0; i < count; i++) {

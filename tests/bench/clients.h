@@ -35,6 +35,8 @@ struct clients {
 	char *scratch;
 	uint64_t deliveries, replies;
 	uint64_t broken; /* frames of impossible length, numbers out of order, error replies, connections lost, gaps */
+	uint64_t rest_ns, rest_from_ns; /* unwatched clients are read once in this time, since then; 0: when something comes */
+	uint64_t rest_reads;
 	uint64_t latency_from_ns, latency_to_ns; /* events sent in this time count in latency */
 	struct histogram latency;
 };
@@ -45,6 +47,9 @@ void clients_say(struct clients *clients, size_t number, const char *text); /* o
 void clients_await_replies(struct clients *clients, uint64_t count);        /* in all */
 void clients_turn(struct clients *clients, int timeout_ms);                 /* waits once, reads what is there */
 void clients_tick(struct clients *clients, uint64_t period_ns); /* turns end at least this often; 0: no more */
+/* From now on unwatched clients are read once in period_ns, in turn, and what comes meanwhile waits in their sockets: thousands of
+ * reads of one event each would cost the generator more than a server needs to send them. 0: when something comes. */
+void clients_rest(struct clients *clients, uint64_t period_ns);
 void clients_close(struct clients *clients);
 
 #endif

@@ -38,6 +38,7 @@ static const struct {
     SETTING("--count", count),
     SETTING("--warmup-ms", warmup_ms),
     SETTING("--measure-ms", measure_ms),
+    SETTING("--rest-ms", rest_ms),
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 

@@ -21,6 +21,7 @@ struct load_settings {
 	uint64_t window;        /* mode flood: events that the slowest client may be behind */
 	uint64_t count;         /* mode lone: events */
 	uint64_t warmup_ms, measure_ms;
+	uint64_t rest_ms; /* mode paced: clients that are not watched are read once in this time; 0: when something comes */
 };
 
 struct load {

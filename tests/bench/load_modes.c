@@ -194,12 +194,16 @@ static void pace(struct load *load, void (*settle)(struct load *load), struct re
 	uint64_t period_ns = NS_PER_S / (settings->rate ? settings->rate : 1);
 	load->clients.latency_from_ns = UINT64_MAX;
 	clients_tick(&load->clients, period_ns > TICK_MIN_NS ? period_ns : TICK_MIN_NS);
+	clients_rest(&load->clients, settings->rest_ms * NS_PER_MS);
 	run_for(load, settings->warmup_ms);
+	clients_rest(&load->clients, 0);
 	settle(load);
 	*ret_from = take_reading(load);
 	load->clients.latency_from_ns = ret_from->now_ns;
 	load->clients.latency_to_ns = UINT64_MAX;
+	clients_rest(&load->clients, settings->rest_ms * NS_PER_MS);
 	run_for(load, settings->measure_ms);
+	clients_rest(&load->clients, 0);
 	*ret_to = take_reading(load);
 	load->clients.latency_to_ns = ret_to->now_ns;
 	settle(load);
