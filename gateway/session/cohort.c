@@ -264,7 +264,8 @@ bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t cou
 	size_t header_len = front->frame_header(header, head->len + batch->len - start);
 	char *front_of_frame = batch->bytes + start - head->len - header_len;
 	memcpy(front_of_frame, header, header_len);
-	memcpy(front_of_frame + header_len, head->bytes, head->len);
+	if (head->len)
+		memcpy(front_of_frame + header_len, head->bytes, head->len);
 	*ret_frame = (struct slice){front_of_frame, (size_t)(batch->bytes + batch->len - front_of_frame)};
 	return true;
 }

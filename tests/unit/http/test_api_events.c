@@ -23,6 +23,7 @@ static void set_up(void)
 {
 	past_start(true);
 	tell_log(100);
+	client = (struct client){.status = 0};
 	sse_reader_init(&reader);
 	read_bytes = 0;
 }
@@ -290,7 +291,7 @@ START_TEST(a_page_that_cannot_be_had_is_asked_for_again_on_the_open_stream)
 	expect_nothing();
 	ck_assert_uint_eq(reader.retry_ms, 2000);
 	expect_last_id("");
-	question_count = 0;
+	question_free(questions[--question_count]);
 	clock_fake_advance_ms(1001);
 	exchange_end_turn(exchange);
 	exchange_end_turn(exchange);

@@ -47,9 +47,9 @@ static void connect_listener(struct peer *listener)
 static void begin(struct exchange_settings settings)
 {
 	exchange = exchange_new(&settings);
-	connect_listener(&peer);
-	sse_reader_init(&reader);
 	buf_init(&answers);
+	sse_reader_init(&reader);
+	connect_listener(&peer);
 	sends = 0;
 	tell_feed(exchange, true);
 	record_events(exchange, 0, 50);
