@@ -1,6 +1,7 @@
 """Every example of docs/protocol.md is what a real node answers. A block is one connection: "> " is sent, "< " must come next,
 "$ " is published in Redis; "< CLOSE code" is the end. What differs from run to run, and "<...>", is compared by its type. A block
-of HTTP is a connection too: "> " lines are a request, "< " lines its status, its type and the lines of its body."""
+of HTTP is a connection too: "> " lines are a request, "< " lines its status, its type and the lines of its body; of a stream, which has
+no end, those that are not empty and no comments."""
 import http.client
 import itertools
 import json
@@ -51,20 +52,44 @@ class Protocol(unittest.TestCase):
             else:
                 self.fail(f"what is {line!r}?")
 
-    def ask(self, connection, request):
-        """Sends a request as the page writes it and gives its status and type, and the lines of its body."""
+    def begin(self, connection, request):
+        """Sends a request as the page writes it and gives the answer, and its status and type."""
         head, _, body = "\n".join(request).partition("\n\n")
         line, *fields = head.splitlines()
         connection.request(*line.split(" ", 1), body=body or None, headers=dict(field.split(": ", 1) for field in fields))
         answer = connection.getresponse()
-        return f"{answer.status} {answer.getheader('Content-Type')}", answer.read().decode().splitlines()
+        return answer, f"{answer.status} {answer.getheader('Content-Type')}"
+
+    def expect_line(self, stream, written):
+        real = ""
+        while real == "" or real.startswith(":"):
+            real = stream.readline().decode().rstrip("\n")
+        (name, value), (written_name, written_value) = real.split(": ", 1), written.split(": ", 1)
+        self.assertEqual(name, written_name, real)
+        if name == "data":
+            value, written_value = json.loads(value), json.loads(written_value)
+        self.assertTrue(is_as_written(value, written_value), f"\nthe page says {written}\nthe node says {real}")
+
+    def replay_stream(self, lines, port, redis_port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=support.DEADLINE_S)
+        self.addCleanup(connection.close)
+        request = [line[2:] for line in lines if line[0] == ">"]
+        rest = lines[len(request):]
+        stream, status = self.begin(connection, request)
+        self.assertEqual("< " + status, rest.pop(0))
+        for line in rest:
+            if line.startswith("$ PUBLISH "):
+                support.publish(redis_port, *line.split(" ", 3)[2:])
+            else:
+                self.expect_line(stream, line[2:])
 
     def replay_http(self, lines, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=support.DEADLINE_S)
         self.addCleanup(connection.close)
         groups = [[line[2:] for line in group] for _, group in itertools.groupby(lines, lambda line: line[0])]
         for request, (status, *written) in zip(groups[::2], groups[1::2]):
-            real_status, real = self.ask(connection, request)
+            answer, real_status = self.begin(connection, request)
+            real = answer.read().decode().splitlines()
             self.assertEqual(real_status, status, real)
             self.assertEqual(len(real), len(written), real)
             for one, other in zip(real, written):
@@ -77,7 +102,10 @@ class Protocol(unittest.TestCase):
         self.assertGreater(len(examples), 2)
         for number, lines in enumerate(examples, 1):
             with self.subTest(example=number):
-                self.replay_http(lines, node.port)
+                if "< 200 text/event-stream" in lines:
+                    self.replay_stream(lines, node.port, redis.port)
+                else:
+                    self.replay_http(lines, node.port)
 
     def test_every_example_is_what_a_node_answers(self):
         redis = support.start_redis(self)
