@@ -68,17 +68,24 @@ static void match_read(struct feed *feed, struct record_call *call)
 	}
 }
 
+static void settle(struct feed *feed, struct record_call *call)
+{
+	unmark(feed, call);
+	drop_call(&feed->recorder, call);
+}
+
 void calls_settle(struct feed *feed, uint64_t answers)
 {
 	LIST_FOREACH(&feed->recorder.calls, link, following)
 	{
 		struct record_call *call = at_link(link);
-		if (call->answer == 0 || call->answer > answers)
+		if (call->answer == 0 || call->answer > answers || call->is_read)
 			continue;
-		match_read(feed, call);
-		unmark(feed, call);
-		drop_call(&feed->recorder, call);
+		call->is_read = true;
+		call->read_upto = feed->head;
+		call->answered_ns = clock_mono_ns();
 	}
+	calls_reached(feed);
 }
 
 void calls_reached(struct feed *feed)
@@ -86,11 +93,11 @@ void calls_reached(struct feed *feed)
 	LIST_FOREACH(&feed->recorder.calls, link, following)
 	{
 		struct record_call *call = at_link(link);
-		bool is_reached = !record_id_is_zero(call->last) && record_id_compare(feed->head, call->last) >= 0;
-		if (is_reached)
+		if (!record_id_is_zero(call->last) && record_id_compare(feed->head, call->last) >= 0)
 			unmark(feed, call);
-		if (call->answer && call->marked == 0)
-			drop_call(&feed->recorder, call);
+		bool is_heard = call->is_read && record_id_compare(feed->heard.last, call->read_upto) >= 0;
+		if (call->answer && (call->marked == 0 || is_heard))
+			settle(feed, call);
 	}
 }
 
@@ -243,22 +250,36 @@ void feed_on_record(struct feed *feed, uint64_t ticket, enum record_answer answe
 	delivery_tell(feed);
 }
 
-/* When the first call that was answered, and whose entries do not come, makes us look into the log. */
+/* When the log is to be read for what became of a call; or, where it was and the stamps up to its end do not come, when
+ * what was read is all that will be known. */
+static uint64_t look_ns(const struct feed *feed, const struct record_call *call)
+{
+	if (call->answer == 0 || (call->is_failed && feed->recorder.in_flight))
+		return FEED_NEVER;
+	return call->is_failed && !call->is_read ? feed->recorder.retry_ns : call->answered_ns + feed->settings.deaf_ns;
+}
+
 uint64_t calls_tick(struct feed *feed, uint64_t now_ns)
 {
-	struct recorder *recorder = &feed->recorder;
 	uint64_t due_ns = FEED_NEVER;
-	if (feed->phase != FEED_UP || feed->heal.to_end)
+	bool is_read_needed = false;
+	if (feed->phase != FEED_UP)
 		return due_ns;
-	LIST_FOREACH(&recorder->calls, link, following)
+	LIST_FOREACH(&feed->recorder.calls, link, following)
 	{
-		const struct record_call *call = at_link(link);
-		uint64_t look_ns = call->is_failed ? recorder->retry_ns : call->answered_ns + feed->settings.deaf_ns;
-		if (call->answer && (!call->is_failed || recorder->in_flight == 0) && look_ns < due_ns)
-			due_ns = look_ns;
+		struct record_call *call = at_link(link);
+		uint64_t at_ns = look_ns(feed, call);
+		if (at_ns > now_ns) {
+			due_ns = at_ns < due_ns ? at_ns : due_ns;
+		} else if (call->is_read) {
+			match_read(feed, call);
+			settle(feed, call);
+		} else {
+			is_read_needed = true;
+		}
 	}
-	if (due_ns > now_ns)
-		return due_ns;
-	heal_to_end(feed);
-	return FEED_NEVER;
+	if (is_read_needed && !feed->heal.to_end)
+		heal_to_end(feed);
+	calls_send(feed, now_ns);
+	return due_ns;
 }

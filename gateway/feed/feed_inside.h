@@ -142,6 +142,8 @@ struct record_call {
 	bool is_failed;        /* done or not: only the log tells */
 	uint64_t answer;       /* its number; 0: none yet */
 	uint64_t answered_ns;
+	bool is_read;               /* the log was read to its end since the answer came */
+	struct record_id read_upto; /* that end: when the stamps up to there came, all is known */
 };
 void calls_send(struct feed *feed, uint64_t now_ns);
 void calls_forget(struct feed *feed);                   /* all: their answers do not count */
