@@ -35,9 +35,16 @@ static void visit_live(struct exchange *exchange, subscription_visit *visit, str
 	arena_reset(&exchange->arena);
 }
 
-static void tell_hole(struct subscription *subscription, struct record_id before)
+/* What this worker missed may still be in the log: who catches up looks there, and is told if it is not. */
+static void pass_hole(struct subscription *subscription, struct record_id before)
 {
-	subscription_tell_gap(subscription, subscription->session->exchange->log_head, before, 0, "trimmed");
+	struct record_id after = subscription->session->exchange->log_head;
+	if (subscription->session->state != SESSION_OPEN)
+		return;
+	if (subscription->policy == SLOW_CATCHUP)
+		catchup_fall_behind(subscription, after);
+	else
+		subscription_tell_gap(subscription, after, before, 0, "trimmed");
 }
 
 static void tell_unrecorded(struct subscription *subscription, struct record_id none)
@@ -71,7 +78,7 @@ void position_take(struct exchange *exchange, const struct record_batch *batch)
 	if (batch->count && record_id_compare(batch->after, exchange->log_head) > 0) {
 		flush_all(exchange);
 		if (exchange->feed.log.epoch)
-			visit_live(exchange, tell_hole, batch->records[0]->id);
+			visit_live(exchange, pass_hole, batch->records[0]->id);
 		exchange->log_head = batch->after;
 	}
 	take_repeats(exchange, batch);

@@ -328,18 +328,42 @@ START_TEST(does_not_take_a_page_of_another_log_for_its_own)
 }
 END_TEST
 
-START_TEST(who_is_live_is_told_of_a_hole_in_what_the_node_got)
+/* The node's feed goes on behind a hole; whether the log has what is missing is for the log to say. */
+static void deliver_behind_a_hole(const char *more)
 {
-	peer_subscribes(&peer, "");
+	peer_subscribes(&peer, more);
 	record_events(exchange, 0, 2);
 	settle(exchange);
+	fake_append((struct fake_event){.id = fake_id(9, 0), .number = 3});
 	size_t first = past.count;
-	fake_append((struct fake_event){.id = fake_id(10, 0), .number = 3});
+	fake_append((struct fake_event){.id = fake_id(10, 0), .number = 4});
 	deliver_since(exchange, fake_id(9, 0), first);
 	settle(exchange);
 	expect_events(&peer, 1, 2);
+}
+
+START_TEST(what_the_node_missed_is_read_from_the_log)
+{
+	deliver_behind_a_hole("");
+	expect_events(&peer, 3, 4);
+	ck_assert(peer_is_empty(&peer));
+}
+END_TEST
+
+START_TEST(what_the_node_missed_and_the_log_lost_is_told)
+{
+	past.trimmed = fake_id(9, 0);
+	deliver_behind_a_hole("");
 	peer_expect_part(&peer, "\"after\":\"2-0\",\"before\":\"10-0\",\"dropped\":null,\"reason\":\"trimmed\"}");
-	expect_events(&peer, 3, 3);
+	expect_events(&peer, 4, 4);
+}
+END_TEST
+
+START_TEST(who_does_not_catch_up_is_told_of_a_hole_in_what_the_node_got)
+{
+	deliver_behind_a_hole("\"slow\":\"drop\"");
+	peer_expect_part(&peer, "\"after\":\"2-0\",\"before\":\"10-0\",\"dropped\":null,\"reason\":\"trimmed\"}");
+	expect_events(&peer, 4, 4);
 }
 END_TEST
 
@@ -471,7 +495,9 @@ int main(void)
 	tcase_add_test(tests, goes_on_from_the_ring_where_that_reaches_back_further_than_the_log);
 	tcase_add_test(tests, goes_on_in_the_new_log_when_the_old_one_is_replaced);
 	tcase_add_test(tests, does_not_take_a_page_of_another_log_for_its_own);
-	tcase_add_test(tests, who_is_live_is_told_of_a_hole_in_what_the_node_got);
+	tcase_add_test(tests, what_the_node_missed_is_read_from_the_log);
+	tcase_add_test(tests, what_the_node_missed_and_the_log_lost_is_told);
+	tcase_add_test(tests, who_does_not_catch_up_is_told_of_a_hole_in_what_the_node_got);
 	tcase_add_test(tests, what_was_delivered_already_is_not_delivered_again);
 	tcase_add_test(tests, tells_once_in_each_phase_that_events_have_no_ids);
 	tcase_add_test(tests, counts_events_without_ids_that_came_while_the_client_was_behind);
