@@ -38,6 +38,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	list_init(&exchange->writing);
 	list_init(&exchange->catchups);
 	list_init(&exchange->ahead);
+	list_init(&exchange->replays);
 	alarms_init(&exchange->alarms);
 	alarms_init(&exchange->patiences);
 	table_init(&exchange->cohorts);

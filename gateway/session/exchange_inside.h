@@ -42,7 +42,8 @@ struct exchange {
 	size_t ring_count;          /* as the metric has it */
 	struct list catchups;       /* struct catchup, all */
 	struct list ahead;          /* those whose place is behind log_head: in_ahead */
-	struct buf piece;           /* the frame of one that catches up */
+	struct list replays;        /* struct replay, all */
+	struct buf piece;           /* the frame of one that catches up, or of a replay */
 	struct table askers;  /* struct asker by ticket */
 	uint64_t last_ticket;
 	struct list publishes; /* struct publish, in_exchange: what clients publish and is not answered yet */

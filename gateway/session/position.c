@@ -4,6 +4,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
 
 static void count_ring(struct exchange *exchange)
@@ -97,8 +98,10 @@ static void replace_log(struct exchange *exchange, const struct log_position *lo
 	exchange->log_head = log->last;
 	ring_reset(exchange->ring, log->last);
 	count_ring(exchange);
-	if (had_one)
-		catchups_log_replaced(exchange, log->base);
+	if (!had_one)
+		return;
+	catchups_log_replaced(exchange, log->base);
+	replays_log_replaced(exchange, log->base);
 }
 
 void exchange_feed_state(struct exchange *exchange, const struct feed_state *state)

@@ -120,7 +120,7 @@ static void on_auth(const struct request *request)
 
 static void on_past(const struct request *request)
 {
-	request_fail(request, "unsupported", "this version of the gateway has no state and no replay");
+	request_fail(request, "unsupported", "this version of the gateway has no state");
 }
 
 static const struct {
@@ -134,8 +134,8 @@ static const struct {
 	{"ping", on_ping},
 	{"auth", on_auth},
 	{"state", on_past},
-	{"replay", on_past},
-	{"control", on_past},
+	{"replay", request_replay},
+	{"control", request_control},
 };
 
 static void refuse_unknown(const struct request *request, struct slice name)

@@ -24,6 +24,8 @@ void request_subscribe(const struct request *request);
 void request_unsubscribe(const struct request *request);
 void request_history(const struct request *request);
 void request_publish(const struct request *request);
+void request_replay(const struct request *request);
+void request_control(const struct request *request);
 void publishes_forget(struct exchange *exchange); /* those that wait for their answer in vain: the exchange ends */
 
 void request_succeed(const struct request *request, struct value *ok);
@@ -35,6 +37,7 @@ void request_mistyped(const struct request *request, const char *field, const ch
 /* Reading fields. False: the request is refused. */
 bool request_optional_string(const struct request *request, const char *field, const struct value **ret_value); /* NULL: not there */
 bool request_required_string(const struct request *request, const char *field, struct slice *ret_text);
+bool request_speed(const struct request *request, double *ret_speed); /* "speed"; without it ret_speed stays */
 bool request_filter(const struct request *request, struct filter **ret_filter); /* channels and filter; gives a reference */
 
 #endif

@@ -8,6 +8,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
 
@@ -90,6 +91,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	session->cause = CLOSE_PEER;
 	list_init(&session->subscriptions);
 	list_init(&session->errands);
+	list_init(&session->replays);
 	list_init(&session->in_drain);
 	list_init(&session->writers);
 	list_init(&session->in_writing);
@@ -111,6 +113,7 @@ void session_closed(struct session *session)
 	struct exchange *exchange = session->exchange;
 	session->state = SESSION_CLOSING;
 	errands_cancel(session);
+	replays_close(session);
 	LIST_FOREACH(&session->subscriptions, at, following)
 		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
 	writers_forget(session);

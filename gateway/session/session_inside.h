@@ -36,6 +36,9 @@ struct session {
 	struct list subscriptions;
 	size_t errand_count;
 	struct list errands; /* struct errand, in_session */
+	size_t replay_count;
+	struct list replays; /* struct replay, in_session */
+	uint64_t last_replay; /* the number in the key of the newest */
 	struct outbox outbox;
 	struct bucket commands; /* requests that are answered */
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */

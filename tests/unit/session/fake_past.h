@@ -120,22 +120,27 @@ static inline bool fake_holds(const struct fake_event *event, struct slice sessi
 	return slice_is(session, name) && fake_is_after(event->id, past.session_trimmed[event->session]);
 }
 
+static inline bool fake_is_in(const struct page_query *query, struct record_id id)
+{
+	bool is_behind = query->is_reverse ? fake_is_after(query->from, id) : fake_is_after(id, query->from);
+	return is_behind && !(query->is_reverse ? fake_is_after(query->to, id) : fake_is_after(id, query->to));
+}
+
 static inline struct page *fake_page(const struct page_query *query)
 {
 	struct page *page = calloc(1, sizeof *page + past.page_entries * sizeof(struct record *));
 	ck_assert_ptr_nonnull(page);
 	refcount_init(&page->refs);
-	ck_assert(!query->is_reverse);
+	page->is_reverse = query->is_reverse;
 	struct record_id trimmed = query->session.len ? past.session_trimmed[query->session.ptr[1] - '0'] : past.trimmed;
 	page->from = query->from;
-	page->is_trimmed = !record_id_is_zero(query->from) && fake_is_after(trimmed, query->from);
+	page->is_trimmed = !query->is_reverse && !record_id_is_zero(query->from) && fake_is_after(trimmed, query->from);
 	page->log = (struct log_position){past.epoch, past.base, fake_last()};
 	page->is_last = true;
 	page->reached = query->from;
 	for (size_t i = 0; i < past.count; i++) {
-		const struct fake_event *event = &past.events[i];
-		if (!fake_holds(event, query->session) || !fake_is_after(event->id, query->from) ||
-		    fake_is_after(event->id, query->to))
+		const struct fake_event *event = &past.events[query->is_reverse ? past.count - 1 - i : i];
+		if (!fake_holds(event, query->session) || !fake_is_in(query, event->id))
 			continue;
 		if (page->count == past.page_entries) {
 			page->is_last = false;

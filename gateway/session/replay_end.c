@@ -1,0 +1,63 @@
+/* The end of a replay: it is told, or a subscription goes on behind it. */
+#include <string.h>
+
+#include "gateway/session/catchup.h"
+#include "gateway/session/exchange_inside.h"
+#include "gateway/session/replay.h"
+#include "gateway/session/session_inside.h"
+
+/* The subscription that goes on behind the replay: one that the client has already stays where it is. NULL: ret_why
+ * says why. */
+static struct subscription *find_or_open(const struct replay *replay, bool *ret_is_new, const char **ret_why)
+{
+	struct session *session = replay->session;
+	size_t limit = session->exchange->settings.subscriptions_max;
+	LIST_FOREACH(&session->subscriptions, at, following)
+	{
+		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
+		if (slice_equal(filter_canonical(subscription->cohort->filter), filter_canonical(replay->filter)))
+			return subscription;
+	}
+	*ret_is_new = true;
+	*ret_why = "too_many_subscriptions";
+	if (limit && session->subscription_count >= limit)
+		return NULL;
+	*ret_why = "internal";
+	return subscription_open(session, replay->filter, SLOW_CATCHUP);
+}
+
+static struct value *error_of(struct arena *arena, const char *code)
+{
+	bool is_limit = strcmp(code, "internal") != 0;
+	struct value *error = value_put(value_map(arena), "code", value_text(arena, code));
+	return value_put(
+	    error, "message",
+	    value_text(arena, is_limit ? "this connection has as many subscriptions as limits.subscriptions allows"
+	                               : "the gateway is out of memory"));
+}
+
+void replay_tell_end(struct replay *replay)
+{
+	struct arena *arena = &replay->session->exchange->arena;
+	struct value *end = replay_message(replay, "replayEnd");
+	char at[RECORD_ID_TEXT];
+	const char *kept = arena_copy(arena, at, record_id_write(at, replay->at));
+	end = value_put(end, "at", kept ? value_text(arena, kept) : NULL);
+	if (!replay->goes_live) {
+		session_send(replay->session, end);
+		return;
+	}
+	bool is_new = false;
+	const char *why = NULL;
+	struct subscription *subscription = find_or_open(replay, &is_new, &why);
+	if (subscription)
+		end = value_put(end, "sub", value_text(arena, subscription->cohort->key));
+	else
+		end = value_put(end, "error", error_of(arena, why));
+	session_send(replay->session, end);
+	if (!subscription)
+		return;
+	if (is_new)
+		catchup_start(subscription, replay->place);
+	replay_close(replay);
+}
