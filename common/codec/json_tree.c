@@ -1,8 +1,7 @@
-#include <stdlib.h>
-
 #include "common/codec/json_reader.h"
+#include "common/codec/keys.h"
+#include "common/codec/number.h"
 
-#define FEW_KEYS 16                           /* up to here each new key is compared with all before it */
 #define ENCODE_DEPTH_MAX (2 * JSON_DEPTH_MAX) /* a reply may wrap what a decoder gave */
 
 struct builder {
@@ -32,33 +31,19 @@ static enum err copy_string(struct builder *builder, struct slice raw_inside, st
 	return OK;
 }
 
-/* False when it has a point, an exponent, or more than 64 bits, and for -0, which no integer can hold. */
-static bool read_integer(struct slice text, struct value *ret_value)
-{
-	bool negative = text.ptr[0] == '-';
-	uint64_t magnitude = 0;
-	for (size_t i = negative; i < text.len; i++) {
-		unsigned digit = (unsigned)((unsigned char)text.ptr[i] - '0');
-		if (digit > 9 || magnitude > (UINT64_MAX - digit) / 10)
-			return false;
-		magnitude = magnitude * 10 + digit;
-	}
-	if (!negative) {
-		ret_value->kind = VALUE_UINT;
-		ret_value->uint = magnitude;
-		return true;
-	}
-	if (magnitude == 0 || magnitude > (uint64_t)INT64_MAX + 1)
-		return false;
-	ret_value->kind = VALUE_INT;
-	ret_value->sint = -(int64_t)(magnitude - 1) - 1;
-	return true;
-}
-
 static enum err fill_number(struct builder *builder, struct slice raw, struct value *value)
 {
-	if (read_integer(raw, value))
+	struct number number = number_integer(raw);
+	if (number.kind == NUMBER_UINT) {
+		value->kind = VALUE_UINT;
+		value->uint = number.uint;
 		return OK;
+	}
+	if (number.kind == NUMBER_INT) {
+		value->kind = VALUE_INT;
+		value->sint = number.sint;
+		return OK;
+	}
 	const char *copy = arena_copy(builder->arena, raw.ptr, raw.len);
 	if (!copy)
 		return fail(builder, ERR_NOMEM, no_memory);
@@ -123,7 +108,7 @@ static enum err add_key(struct builder *builder, struct slice raw_key)
 		return error;
 	if (memchr(builder->key.ptr, '\0', builder->key.len))
 		return fail(builder, ERR_INVALID, nul_in_key);
-	if (map->list.count > FEW_KEYS)
+	if (map->list.count > KEYS_FEW)
 		return OK;
 	for (const struct value *member = map->list.first; member; member = member->next) {
 		if (slice_equal(member->key, builder->key))
@@ -132,30 +117,15 @@ static enum err add_key(struct builder *builder, struct slice raw_key)
 	return OK;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-/* A large map is checked once it is complete, by sorting, so that many keys cost no square. */
+/* A large map is checked once it is complete. */
 static enum err check_keys(struct builder *builder, const struct value *map)
 {
-	size_t count = 0;
-	if (map->kind != VALUE_MAP || map->list.count <= FEW_KEYS)
+	if (map->kind != VALUE_MAP || map->list.count <= KEYS_FEW)
 		return OK;
-	struct slice *keys = malloc(map->list.count * sizeof *keys);
-	if (!keys)
-		return fail(builder, ERR_NOMEM, no_memory);
-	for (const struct value *member = map->list.first; member; member = member->next)
-		keys[count++] = member->key;
-	qsort(keys, count, sizeof *keys, compare_keys);
-	enum err error = OK;
-	for (size_t i = 1; i < count && !error; i++) {
-		if (slice_equal(keys[i - 1], keys[i]))
-			error = fail(builder, ERR_INVALID, duplicate_key);
-	}
-	free(keys);
-	return error;
+	enum err error = keys_check(map);
+	if (error == ERR_EXISTS)
+		return fail(builder, ERR_INVALID, duplicate_key);
+	return error ? fail(builder, error, no_memory) : OK;
 }
 
 static enum err build(struct builder *builder)

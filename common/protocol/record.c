@@ -64,8 +64,26 @@ struct record *record_ref(struct record *record)
 
 void record_unref(struct record *record)
 {
-	if (record && refcount_drop(&record->refs))
-		free(record);
+	if (!record || !refcount_drop(&record->refs))
+		return;
+	blob_unref(atomic_load_explicit(&record->packed, memory_order_acquire));
+	free(record);
+}
+
+const struct blob *record_packed(const struct record *record)
+{
+	return atomic_load_explicit(&record->packed, memory_order_acquire);
+}
+
+/* The one thing of a shared record that changes: once, from nothing to what everybody would have made. */
+const struct blob *record_keep_packed(const struct record *record, struct blob *made)
+{
+	struct record *owner = (struct record *)(uintptr_t)record;
+	struct blob *kept = NULL;
+	if (atomic_compare_exchange_strong_explicit(&owner->packed, &kept, made, memory_order_acq_rel, memory_order_acquire))
+		return made;
+	blob_unref(made);
+	return kept;
 }
 
 static const char *const kind_names[RECORD_KINDS] = {

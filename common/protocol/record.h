@@ -3,16 +3,18 @@
  *   {"id":"1764031200123-0","channel":"trace:s1","ts":1764031200123,"data":<payload>}
  *   payload not JSON:  ...,"data":"<text>","format":"text"}      not UTF-8:  ...,"data":"<base64>","format":"base64"}
  * Room is kept in front for the id, so that a record that gets its id later (record_stamp, by its only owner, before it
- * is shared) is not copied again. */
+ * is shared) is not copied again. The one thing that is added to a shared record is its element in the other encoding. */
 #ifndef COMMON_PROTOCOL_RECORD_H
 #define COMMON_PROTOCOL_RECORD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/base/refcount.h"
 #include "common/base/slice.h"
+#include "common/data/blob.h"
 #include "common/protocol/log.h"
 
 enum record_kind { RECORD_TRACE, RECORD_AGENT, RECORD_SWARM, RECORD_PERFORMANCE, RECORD_OTHER, RECORD_KINDS };
@@ -34,6 +36,7 @@ struct record {
 	/* For record_stamp(): the element as it is without an id starts here, after RECORD_ID_ROOM free bytes; its 13 digits
 	 * of ts start at ts_at. */
 	char *plain_element, *ts_at;
+	_Atomic(struct blob *) packed; /* for record_packed() */
 };
 
 #define RECORD_ID_ROOM 64 /* for {"id":"<20 digits>-<20 digits>", in front */
@@ -42,6 +45,12 @@ struct record {
 /* Gives the record its id, its ts and its place in the element. Only by its one owner, before it is shared. */
 void record_stamp(struct record *record, struct record_id id);
 void record_set_ts(struct record *record, uint64_t ts_ms); /* part of both; as above */
+/* The element in the other encoding (common/codec/codec.h), which is made when somebody first wants it and then kept with the
+ * record, for all threads. NULL: not made yet. Borrowed, as long as the record is held. */
+const struct blob *record_packed(const struct record *record);
+/* Keeps what was made and gives it back; where another thread was quicker, drops it and gives what that one made. Takes over
+ * the reference. Not before the record has its id and ts. */
+const struct blob *record_keep_packed(const struct record *record, struct blob *made);
 struct record *record_ref(struct record *record);
 void record_unref(struct record *record); /* NULL is fine */
 

@@ -146,7 +146,7 @@ static const struct front *choose_front(const struct head *head, struct refusal 
 	if (!has_offer)
 		return &front_json;
 	refuse(ret_refusal, 400, "unknown_subprotocol",
-	       "no offered subprotocol is known; offer tracegate.v1.json, or none", METRIC_REFUSED_BAD_REQUEST);
+	       "no offered subprotocol is known; offer tracegate.v1.json, tracegate.v1.msgpack, or none", METRIC_REFUSED_BAD_REQUEST);
 	return NULL;
 }
 

@@ -8,6 +8,11 @@ static size_t text_frame_header(uint8_t *ret_header, uint64_t payload_len)
 	return wsframe_header(ret_header, WSFRAME_TEXT, payload_len);
 }
 
+static size_t binary_frame_header(uint8_t *ret_header, uint64_t payload_len)
+{
+	return wsframe_header(ret_header, WSFRAME_BINARY, payload_len);
+}
+
 /* Holds a byte, because libwebsockets does not report the pong of an empty ping (4.1, lib/roles/ws/ops-ws.c). */
 static size_t ping_frame(uint8_t *ret_frame)
 {
@@ -23,7 +28,14 @@ const struct front front_json = {
 	.ping = ping_frame,
 };
 
-static const struct front *const front_all[] = {&front_json};
+const struct front front_msgpack = {
+	.name = "tracegate.v1.msgpack",
+	.codec = &codec_msgpack,
+	.frame_header = binary_frame_header,
+	.ping = ping_frame,
+};
+
+static const struct front *const front_all[] = {&front_json, &front_msgpack};
 
 const struct front *front_find(struct slice subprotocol)
 {

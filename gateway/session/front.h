@@ -26,7 +26,8 @@ struct front {
 	bool is_one_way; /* the peer only listens: it answers no ping, and somebody else asks for it (port.h, answered) */
 };
 
-extern const struct front front_json; /* tracegate.v1.json over WebSocket */
+extern const struct front front_json;    /* tracegate.v1.json over WebSocket */
+extern const struct front front_msgpack; /* tracegate.v1.msgpack over WebSocket */
 
 /* The front of a subprotocol name; NULL: unknown. */
 const struct front *front_find(struct slice subprotocol);

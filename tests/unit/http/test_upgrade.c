@@ -15,6 +15,7 @@
 
 static struct head head;
 static struct refusal refusal;
+static const struct front *wanted = &front_json; /* that every handshake which goes on must get */
 static const struct upgrade_policy same_origin_only = {.retry_after_s = 5};
 
 /* The status of the answer, 101 when the handshake goes on. */
@@ -30,7 +31,7 @@ static unsigned decide_with(const struct upgrade_policy *policy, const char *req
 		ck_assert_ptr_nonnull(refusal.message);
 		return refusal.status;
 	}
-	ck_assert_ptr_eq(front, &front_json);
+	ck_assert_ptr_eq(front, wanted);
 	return 101;
 }
 
@@ -123,6 +124,16 @@ START_TEST(judges_handshakes)
 	unsigned status = decide(example->request_line, example->fields);
 	ck_assert_msg(status == example->status, "%u instead of %u (%s) for %s\n%s", status, example->status,
 	              refusal.message ? refusal.message : "", example->request_line, example->fields);
+}
+END_TEST
+
+START_TEST(takes_the_first_known_subprotocol_that_is_offered)
+{
+	wanted = &front_msgpack;
+	ck_assert_uint_eq(decide(STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.msgpack\r\n"), 101);
+	ck_assert_uint_eq(decide(STREAM, GOOD "Sec-WebSocket-Protocol: x, tracegate.v1.msgpack, tracegate.v1.json\r\n"), 101);
+	wanted = &front_json;
+	ck_assert_uint_eq(decide(STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.json, tracegate.v1.msgpack\r\n"), 101);
 }
 END_TEST
 
@@ -311,6 +322,7 @@ int main(void)
 	Suite *suite = suite_create("upgrade");
 	TCase *tests = tcase_create("upgrade");
 	tcase_add_loop_test(tests, judges_handshakes, 0, sizeof examples / sizeof examples[0]);
+	tcase_add_test(tests, takes_the_first_known_subprotocol_that_is_offered);
 	tcase_add_test(tests, ignores_two_hundred_extension_offers);
 	tcase_add_loop_test(tests, allows_listed_origins_exactly, 0, sizeof listed / sizeof listed[0]);
 	tcase_add_test(tests, a_star_allows_any_origin);

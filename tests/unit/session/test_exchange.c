@@ -241,6 +241,7 @@ END_TEST
 START_TEST(finds_the_front_of_a_subprotocol)
 {
 	ck_assert_ptr_eq(front_find(slice_of("tracegate.v1.json")), &front_json);
+	ck_assert_ptr_eq(front_find(slice_of("tracegate.v1.msgpack")), &front_msgpack);
 	ck_assert_ptr_null(front_find(slice_of("tracegate.v2.json")));
 	ck_assert_ptr_null(front_find(SLICE_NONE));
 }
