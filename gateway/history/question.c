@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/filter/filter.h"
+
 static struct question *make(enum question_kind kind, uint64_t ticket, size_t bytes)
 {
 	struct question *question = calloc(1, sizeof *question + bytes);
@@ -55,6 +57,23 @@ struct question *question_new_sessions(uint64_t ticket, uint64_t cursor, size_t 
 	return question;
 }
 
+struct question *question_new_state(uint64_t ticket, struct slice session, struct record_id at,
+                                    const struct record_id *diff_from, struct filter *filter)
+{
+	struct question *question = make(QUESTION_STATE, ticket, session.len);
+	if (!question)
+		return NULL;
+	char *text = question->bytes;
+	question->session = copy(&text, session);
+	question->at = at;
+	question->has_diff = diff_from != NULL;
+	if (diff_from)
+		question->diff_from = *diff_from;
+	if (filter)
+		question->filter = filter_ref(filter);
+	return question;
+}
+
 struct question *question_new_cancel(uint64_t ticket)
 {
 	return make(QUESTION_CANCEL, ticket, 0);
@@ -62,6 +81,8 @@ struct question *question_new_cancel(uint64_t ticket)
 
 void question_free(struct question *question)
 {
+	if (question)
+		filter_unref(question->filter);
 	free(question);
 }
 
@@ -111,5 +132,7 @@ void answer_free(struct answer *answer)
 		return;
 	page_unref(answer->page);
 	session_list_free(answer->sessions);
+	blob_unref(answer->state);
+	blob_unref(answer->patch);
 	free(answer);
 }

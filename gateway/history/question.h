@@ -14,10 +14,13 @@
 #include "common/thread/mailbox.h"
 #include "gateway/history/page.h"
 
+struct filter;
+
 enum question_kind {
 	QUESTION_PAGE,     /* a page of the log or of a session */
 	QUESTION_PUBLISH,  /* store, publish and stamp one event, in one step */
 	QUESTION_SESSIONS, /* the sessions that have a stream */
+	QUESTION_STATE,    /* the state of a session at a moment, and what differs from another one */
 	QUESTION_CANCEL,   /* of the ticket: not to be asked any more, no answer is wanted */
 };
 
@@ -26,12 +29,19 @@ struct question {
 	enum question_kind kind;
 	uint64_t ticket;
 	void *asker;           /* whose mailbox gets the answer; the historian gives it back only */
-	uint64_t deadline_ns;  /* monotonic: answered by then, if only with ERR_TIMEOUT */
+	/* Monotonic: answered by then, if only with ERR_TIMEOUT. QUESTION_STATE: or as long after Redis last gave something to any of
+	 * them; meanwhile answers come that are only under way. */
+	uint64_t deadline_ns;
 	struct log_position known; /* where the log stands, as far as the asker knows; epoch 0: it does not */
 	struct page_query page; /* QUESTION_PAGE; texts point into bytes */
-	struct slice channel, payload, session; /* QUESTION_PUBLISH */
+	struct slice channel, payload, session; /* QUESTION_PUBLISH; QUESTION_STATE: session alone */
 	uint64_t cursor;       /* QUESTION_SESSIONS: 0 at first, then what the answer said */
 	size_t limit;          /* QUESTION_SESSIONS: about so many */
+	struct record_id at;   /* QUESTION_STATE: behind this event; with the session above */
+	bool has_diff;         /* QUESTION_STATE: the patch from the state at diff_from is wanted too */
+	struct record_id diff_from;
+	/* QUESTION_STATE: a reference; NULL: all events count. With one nothing of what is asked or answered is shared with others. */
+	struct filter *filter;
 	char bytes[];          /* what the slices point into */
 };
 
@@ -39,6 +49,9 @@ struct question {
 struct question *question_new_page(uint64_t ticket, const struct page_query *query) MUST_USE;
 struct question *question_new_publish(uint64_t ticket, struct slice channel, struct slice payload, struct slice session) MUST_USE;
 struct question *question_new_sessions(uint64_t ticket, uint64_t cursor, size_t limit) MUST_USE;
+/* diff_from: NULL: no patch is wanted. filter: takes a reference, may be NULL. */
+struct question *question_new_state(uint64_t ticket, struct slice session, struct record_id at, const struct record_id *diff_from,
+				    struct filter *filter) MUST_USE;
 struct question *question_new_cancel(uint64_t ticket) MUST_USE;
 void question_free(struct question *question); /* NULL is fine */
 
@@ -66,8 +79,10 @@ struct answer {
 	enum err error;
 	char why[128];
 	struct page *page;             /* QUESTION_PAGE: a reference */
-	struct record_id id;           /* QUESTION_PUBLISH */
+	struct record_id id;           /* QUESTION_PUBLISH; QUESTION_STATE: of the last event in it, zero: there is none */
 	struct session_list *sessions; /* QUESTION_SESSIONS: owned */
+	struct blob *state, *patch;    /* QUESTION_STATE: JSON, references; patch NULL unless it was asked for */
+	bool is_under_way;             /* no answer yet: it takes longer, and goes on */
 };
 
 struct answer *answer_new(const struct question *question, enum err error, const char *why) MUST_USE;

@@ -9,6 +9,7 @@ struct call *events_open(const struct api_request *request);   /* GET /v1/events
 struct call *history_open(const struct api_request *request);  /* GET /v1/history */
 struct call *sessions_open(const struct api_request *request); /* GET /v1/sessions */
 struct call *publish_open(const struct api_request *request);  /* POST /v1/publish */
+struct call *state_open(const struct api_request *request);    /* GET /v1/state */
 
 /* Answers by an error with that status and finishes; gives NULL, for handlers to return. */
 struct call *api_refuse(const struct api_request *request, unsigned status, const char *code, const char *message);

@@ -13,6 +13,7 @@ static const struct route {
 	{"/v1/events", "GET", "GET, HEAD, OPTIONS", events_open},
 	{"/v1/history", "GET", "GET, HEAD, OPTIONS", history_open},
 	{"/v1/sessions", "GET", "GET, HEAD, OPTIONS", sessions_open},
+	{"/v1/state", "GET", "GET, HEAD, OPTIONS", state_open},
 	{"/v1/publish", "POST", "POST, OPTIONS", publish_open},
 };
 

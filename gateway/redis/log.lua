@@ -3,6 +3,8 @@
 --
 --   <prefix>log            stream: every event; fields c (channel), p (payload), b (the id before it)
 --   <prefix>session:<id>   stream: the events of one session under the same ids; fields c, p
+--   <prefix>snap:<id>      stream: states of the session, each under the id of the last event in it, written by those who fold; fields
+--                          v (version of the rules), e (epoch), n (events that were lost before the first), x (sum), s (state, JSON)
 --   <prefix>epoch          "<16 hex digits> <base id>", made together with the log: an epoch without a log is void
 --   <prefix>recorder       the lease: the token of the node that records, with an expiry
 --   <prefix>live           channel: what the log took, and fences
@@ -15,6 +17,7 @@
 --   publish <channel> <payload> [<session> [<hash> [<session events> [<session idle ms>]]]]     for publishers: gives the id
 --   inspect <session, or empty: the log>
 --   list <cursor> <keys to scan>
+--   keep <session> <snapshots> <id> <v> <e> <n> <x> <s>
 --
 -- Bounds of 0 mean none. Redis refuses a script for want of memory, disk or replicas at its first write only, so that nothing is
 -- half done; what else can be refused (rights, types, an exhausted log) is looked at before, or ends the loop after what was
@@ -279,12 +282,21 @@ local function first_id(named)
 	return named['first-entry'] and named['first-entry'][1] or '0-0'
 end
 
+-- Snapshots go with their session's stream, which lives longer with each event.
+local function live_as_long(key, stream)
+	local left_ms = call('PTTL', stream)
+	if left_ms > 0 then
+		pcall('PEXPIRE', key, left_ms)
+	end
+end
+
 -- Before 7.0 Redis does not say what a stream held once: nothing is known to be missing then.
 if verb == 'inspect' then
 	local log_facts = facts(log)
 	local named = log_facts
 	if ARGV[2] ~= '' then
 		named = facts(prefix .. 'session:' .. ARGV[2])
+		live_as_long(prefix .. 'snap:' .. ARGV[2], prefix .. 'session:' .. ARGV[2])
 	end
 	local epoch, base = read_epoch()
 	local reply = {'OK', epoch or '', base or '', log_facts and log_facts['last-generated-id'] or '0-0'}
@@ -312,6 +324,21 @@ if verb == 'list' then
 		end
 	end
 	return reply
+end
+
+-- Later ones are not followed by earlier ones: what is refused for that was of no use.
+if verb == 'keep' then
+	local stream, key = prefix .. 'session:' .. ARGV[2], prefix .. 'snap:' .. ARGV[2]
+	if call('EXISTS', stream) == 0 then
+		return {'OK', 0}
+	end
+	local id = pcall('XADD', key, 'MAXLEN', '~', ARGV[3], ARGV[4], 'v', ARGV[5], 'e', ARGV[6], 'n', ARGV[7], 'x', ARGV[8],
+		's', ARGV[9])
+	if type(id) == 'table' then
+		return {'OK', 0}
+	end
+	live_as_long(key, stream)
+	return {'OK', 1}
 end
 
 return redis.error_reply('ERR the log has no verb ' .. tostring(verb))

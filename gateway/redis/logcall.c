@@ -19,6 +19,8 @@ struct outcome {
 	struct stream_facts stream;
 	struct record_id id;
 	uint64_t cursor;
+	struct snapshot snapshot;
+	bool has_snapshot;
 };
 
 static void on_script_reply(void *context, const redisReply *reply);
@@ -86,6 +88,10 @@ static void tell(struct call *call, const struct outcome *outcome)
 	case CALL_LIST:
 		tell_list(call, outcome, why);
 		break;
+	case CALL_RECALL:
+		call->done.recalled(call->context, call->ticket, result,
+		                    is_ok && outcome->has_snapshot ? &outcome->snapshot : NULL, why);
+		break;
 	}
 	free_call(call);
 }
@@ -126,6 +132,9 @@ static void answer(struct call *call, const redisReply *reply)
 	case CALL_READ:
 	case CALL_LIST:
 		read_rows(call, reply, &outcome);
+		break;
+	case CALL_RECALL:
+		outcome.has_snapshot = logreply_snapshot(reply, &outcome.head, &outcome.snapshot);
 		break;
 	}
 	tell(call, &outcome);

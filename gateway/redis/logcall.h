@@ -11,7 +11,7 @@
 #define SHA_DIGITS 40
 #define SCAN_KEYS_MAX 200 /* in one step of a list: Redis does nothing else meanwhile */
 
-enum call_kind { CALL_PLAIN, CALL_OPEN, CALL_STORED, CALL_READ, CALL_INSPECT, CALL_LIST };
+enum call_kind { CALL_PLAIN, CALL_OPEN, CALL_STORED, CALL_READ, CALL_INSPECT, CALL_LIST, CALL_RECALL };
 
 /* UNLOADED: it is not known whether the server has the script, nor its name there. */
 enum script_state { UNLOADED, LOADING, LOADED };
@@ -35,6 +35,7 @@ struct call {
 		logscript_read_done *read;
 		logscript_inspected *inspected;
 		logscript_listed *listed;
+		logscript_recalled *recalled;
 	} done; /* NULL: nobody wants the answer */
 	void *context;
 	struct buf request; /* kept until the answer: the script may have to be loaded and the call sent again */

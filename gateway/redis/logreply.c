@@ -77,6 +77,7 @@ static bool read_u64(const redisReply *reply, uint64_t *ret_number)
 	return text.len > 0;
 }
 
+/* 64 bits in hex. */
 static bool read_epoch(const redisReply *reply, uint64_t *ret_epoch)
 {
 	struct slice text = text_of(reply);
@@ -208,4 +209,38 @@ void logreply_entries(const redisReply *reply, struct logreply *ret_outcome, str
 			read_fields(pair->element[1], &entry);
 		memcpy(room + i * sizeof entry, &entry, sizeof entry);
 	}
+}
+
+static void read_snapshot(const redisReply *fields, struct snapshot *snapshot)
+{
+	for (size_t i = 0; i + 1 < fields->elements; i += 2) {
+		struct slice name = text_of(fields->element[i]);
+		const redisReply *value = fields->element[i + 1];
+		if (slice_is(name, "v"))
+			(void)!read_u64(value, &snapshot->version);
+		else if (slice_is(name, "e"))
+			(void)!read_epoch(value, &snapshot->epoch);
+		else if (slice_is(name, "n"))
+			(void)!read_u64(value, &snapshot->skipped);
+		else if (slice_is(name, "x"))
+			(void)!read_epoch(value, &snapshot->sum);
+		else if (slice_is(name, "s"))
+			snapshot->state = text_of(value);
+	}
+}
+
+bool logreply_snapshot(const redisReply *reply, struct logreply *ret_outcome, struct snapshot *ret_snapshot)
+{
+	if (!is_answered(reply, ret_outcome) || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
+		return false;
+	const redisReply *pair = reply->element[0];
+	struct snapshot snapshot = {.version = 0};
+	if (pair->type != REDIS_REPLY_ARRAY || pair->elements != 2 || !read_id(pair->element[0], &snapshot.at) ||
+	    pair->element[1]->type != REDIS_REPLY_ARRAY) {
+		refuse(ret_outcome, "an answer that XREVRANGE does not give");
+		return false;
+	}
+	read_snapshot(pair->element[1], &snapshot);
+	*ret_snapshot = snapshot;
+	return true;
 }

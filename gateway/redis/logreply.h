@@ -28,6 +28,9 @@ void logreply_facts(const struct redisReply *reply, struct logreply *ret_outcome
 		    struct log_position *ret_log);
 /* Appends struct session_summary to out; their names point into reply. */
 void logreply_sessions(const struct redisReply *reply, struct logreply *ret_outcome, uint64_t *ret_cursor, struct buf *out);
+/* What the entry of a snapshot says; its state points into reply. False: there is none. Fields that are missing or odd are zero:
+ * the sum does not fit then. */
+bool logreply_snapshot(const struct redisReply *reply, struct logreply *ret_outcome, struct snapshot *ret_snapshot);
 /* Appends struct log_entry to out; their texts point into reply. */
 void logreply_entries(const struct redisReply *reply, struct logreply *ret_outcome, struct buf *out);
 

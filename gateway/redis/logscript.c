@@ -163,12 +163,12 @@ enum err logscript_publish(struct logscript *script, uint64_t ticket, const stru
 	return logcall_submit(call);
 }
 
-static void put_stream_key(struct buf *request, const struct logscript *script, struct slice session)
+static void put_key(struct buf *request, const struct logscript *script, const char *name, struct slice session)
 {
 	struct buf key;
 	buf_init(&key);
 	buf_append_text(&key, script->settings->prefix);
-	buf_append_text(&key, session.len ? "session:" : "log");
+	buf_append_text(&key, name);
 	buf_append_slice(&key, session);
 	request->failed |= buf_has_failed(&key);
 	resp_word(request, buf_slice(&key));
@@ -196,7 +196,7 @@ enum err logscript_read(struct logscript *script, uint64_t ticket, struct slice 
 	call->done.read = done;
 	resp_begin(&call->request, 6);
 	resp_text(&call->request, is_reverse ? "XREVRANGE" : "XRANGE");
-	put_stream_key(&call->request, script, session);
+	put_key(&call->request, script, session.len ? "session:" : "log", session);
 	put_range(&call->request, from, to, is_reverse);
 	resp_text(&call->request, "COUNT");
 	resp_u64(&call->request, count);
@@ -224,4 +224,51 @@ enum err logscript_list(struct logscript *script, uint64_t ticket, uint64_t curs
 		logcall_begin_list(call, cursor);
 	}
 	return logcall_submit(call);
+}
+
+enum err logscript_recall(struct logscript *script, uint64_t ticket, struct slice session, struct record_id above,
+                          struct record_id to, logscript_recalled *done, void *context)
+{
+	struct call *call = logcall_new(script, CALL_RECALL, ticket, context);
+	if (!call)
+		return ERR_NOMEM;
+	call->done.recalled = done;
+	resp_begin(&call->request, 6);
+	resp_text(&call->request, "XREVRANGE");
+	put_key(&call->request, script, "snap:", session);
+	put_id(&call->request, to);
+	put_id(&call->request, record_id_next(above));
+	resp_text(&call->request, "COUNT");
+	resp_u64(&call->request, 1);
+	return logcall_submit_read(call);
+}
+
+void logscript_keep(struct logscript *script, struct slice session, const struct snapshot *snapshot)
+{
+	struct call *call = new_verb(script, CALL_PLAIN, 0, NULL, "keep", 8);
+	if (call) {
+		resp_word(&call->request, session);
+		resp_u64(&call->request, SNAPSHOTS_MAX);
+		put_id(&call->request, snapshot->at);
+		resp_u64(&call->request, snapshot->version);
+		put_hex(&call->request, snapshot->epoch);
+		resp_u64(&call->request, snapshot->skipped);
+		put_hex(&call->request, snapshot->sum);
+		resp_word(&call->request, snapshot->state);
+	}
+	(void)!logcall_submit(call); /* else the next fold takes longer */
+}
+
+void logscript_forget(struct logscript *script, struct slice session, struct record_id at)
+{
+	struct call *call = logcall_new(script, CALL_PLAIN, 0, NULL);
+	bool is_all = record_id_is_zero(at);
+	if (!call)
+		return;
+	resp_begin(&call->request, is_all ? 2 : 3);
+	resp_text(&call->request, is_all ? "UNLINK" : "XDEL");
+	put_key(&call->request, script, "snap:", session);
+	if (!is_all)
+		put_id(&call->request, at);
+	(void)!logcall_submit_read(call); /* else somebody ignores it again */
 }

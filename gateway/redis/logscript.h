@@ -1,6 +1,6 @@
 /* The log in Redis, as commands on one link: the script (log.lua) by EVALSHA, loaded anew where the server has lost it, and reads
  * of the streams. Every call gets exactly one answer by its callback, NULL or a failed one when the link ends first; none inside
- * the call. Keys: <prefix>log, <prefix>session:<id>, <prefix>epoch, <prefix>recorder; channel <prefix>live. Owned by the link's loop.
+ * the call. Keys: <prefix>log, <prefix>session:<id>, <prefix>snap:<id>, <prefix>epoch, <prefix>recorder; channel <prefix>live. Owned by the link's loop.
  *
  * An entry of a stream has the fields c (channel), p (payload) and, in the log, b (the id before it). One that others wrote
  * and that has none of them is read with a channel and a payload of none (NULL).
@@ -20,6 +20,7 @@
 #include "common/data/hash.h"
 #include "common/protocol/log.h"
 #include "gateway/history/archive.h"
+#include "gateway/history/snapshot.h"
 
 struct link;
 struct logscript;
@@ -79,6 +80,15 @@ enum err logscript_inspect(struct logscript *script, uint64_t ticket, struct sli
 /* Sessions that have a stream, from cursor on (0: the first), about limit of them, in no order: fewer where the keys of Redis
  * are so many that the search is better gone on with by another call. One may come twice when keys come and go meanwhile. */
 enum err logscript_list(struct logscript *script, uint64_t ticket, uint64_t cursor, size_t limit, logscript_listed *done, void *context) MUST_USE;
+
+/* snapshot: borrowed for the call; NULL: there is none, or why says what Redis refused. */
+typedef void logscript_recalled(void *context, uint64_t ticket, enum logscript_result result, const struct snapshot *snapshot, const char *why);
+/* The newest snapshot of the session with above < at <= to. */
+enum err logscript_recall(struct logscript *script, uint64_t ticket, struct slice session, struct record_id above, struct record_id to,
+			  logscript_recalled *done, void *context) MUST_USE;
+/* Keeps a snapshot for as long as the session's stream lives, unless a later one is there already; nobody is told. */
+void logscript_keep(struct logscript *script, struct slice session, const struct snapshot *snapshot);
+void logscript_forget(struct logscript *script, struct slice session, struct record_id at); /* that snapshot; zero: all of the session */
 
 extern const char logscript_source[]; /* the text of the script, as `tracegate --print-script` shows it */
 

@@ -85,7 +85,10 @@ void asker_cancel(struct asker *asker)
 void exchange_answer(struct exchange *exchange, struct answer *answer)
 {
 	struct asker *asker = table_get(&exchange->askers, key_of(&answer->ticket));
-	if (asker) {
+	if (asker && answer->is_under_way) {
+		uint64_t patience_ns = exchange->settings.past_timeout_ns + PATIENCE_NS;
+		alarm_set(&exchange->patiences, &asker->patience, clock_mono_ns() + patience_ns);
+	} else if (asker) {
 		asker_forget(asker);
 		asker->on_answer(asker, answer);
 	}

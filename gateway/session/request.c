@@ -118,11 +118,6 @@ static void on_auth(const struct request *request)
 	request_succeed(request, ok);
 }
 
-static void on_past(const struct request *request)
-{
-	request_fail(request, "unsupported", "this version of the gateway has no state");
-}
-
 static const struct {
 	const char *name;
 	void (*handle)(const struct request *request);
@@ -133,7 +128,7 @@ static const struct {
 	{"publish", request_publish},
 	{"ping", on_ping},
 	{"auth", on_auth},
-	{"state", on_past},
+	{"state", request_state},
 	{"replay", request_replay},
 	{"control", request_control},
 };

@@ -24,6 +24,7 @@ void request_subscribe(const struct request *request);
 void request_unsubscribe(const struct request *request);
 void request_history(const struct request *request);
 void request_publish(const struct request *request);
+void request_state(const struct request *request);
 void request_replay(const struct request *request);
 void request_control(const struct request *request);
 void publishes_forget(struct exchange *exchange); /* those that wait for their answer in vain: the exchange ends */

@@ -85,7 +85,8 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 		const char *name;
 		const char **text;
 	} texts[] = {{"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
-		     {"--to", &arguments->to},       {"--slow", &arguments->slow}};
+		     {"--to", &arguments->to},       {"--slow", &arguments->slow},   {"--at", &arguments->at},
+		     {"--diff-from", &arguments->diff_from}};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		if (strcmp(name, texts[i].name) == 0) {
 			*texts[i].text = value;

@@ -20,7 +20,7 @@ struct arguments {
 	struct buf session, agent, type; /* JSON arrays without their closing bracket; empty: not given */
 	const char *only_session;        /* NULL unless exactly one was given */
 	size_t session_count;
-	const char *token, *where, *since, *from, *to, *slow;
+	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from;
 	enum format format;
 	bool reverse;
 	uint64_t count, limit;                  /* 0: no end */

@@ -12,6 +12,7 @@
 
 int command_watch(const struct arguments *arguments);
 int command_history(const struct arguments *arguments);
+int command_state(const struct arguments *arguments);
 int command_publish(const struct arguments *arguments);
 int command_ping(const struct arguments *arguments);
 

@@ -1,4 +1,4 @@
-/* tgcli talks to gateways from a terminal: it follows events, reads the past, publishes, measures. */
+/* tgcli talks to gateways from a terminal: it follows events, reads the past, shows states, publishes, measures. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 static const char usage[] =
 	"Usage: tgcli watch [options]                    follows what is published, for ever\n"
 	"       tgcli history [options]                  shows what was published\n"
+	"       tgcli state --session S [options]        shows what the state of a session was\n"
 	"       tgcli publish [options] CHANNEL JSON     publishes one event and says its id\n"
 	"       tgcli ping [options]                     says whether a node answers, and how fast\n"
 	"All:\n"
@@ -31,6 +32,9 @@ static const char usage[] =
 	"  --from TIME      and --to TIME: both included\n"
 	"  --limit N        at most N events\n"
 	"  --reverse        the newest first\n"
+	"state:\n"
+	"  --at TIME        as it was then; else as it is now\n"
+	"  --diff-from TIME what changed since then, as a JSON Merge Patch\n"
 	"Exit status: 0 when done or after Ctrl-C, 1 when a gateway refuses, ends it for good or cannot be reached (watch goes on\n"
 	"trying), 2 for a wrong option.\n";
 
@@ -75,6 +79,7 @@ bool commands_turn(struct tgc_client *client, int timeout_ms)
 static bool fits(const char *command, size_t words, const struct arguments *arguments)
 {
 	bool is_watch = strcmp(command, "watch") == 0, is_history = strcmp(command, "history") == 0;
+	bool is_state = strcmp(command, "state") == 0;
 	bool of_watch = arguments->since || arguments->slow || arguments->count;
 	bool of_history = arguments->from || arguments->to || arguments->limit || arguments->reverse;
 	if (arguments->word_count != words)
@@ -83,6 +88,8 @@ static bool fits(const char *command, size_t words, const struct arguments *argu
 		fprintf(stderr, "tgcli: --since, --slow and --count belong to watch (see tgcli --help)\n");
 	else if (of_history && !is_history)
 		fprintf(stderr, "tgcli: --from, --to, --limit and --reverse belong to history (see tgcli --help)\n");
+	else if ((arguments->at || arguments->diff_from) && !is_state)
+		fprintf(stderr, "tgcli: --at and --diff-from belong to state (see tgcli --help)\n");
 	else
 		return true;
 	return false;
@@ -95,7 +102,8 @@ int main(int argc, char **argv)
 		int (*run)(const struct arguments *arguments);
 		size_t words;
 	} commands[] = {
-		{"watch", command_watch, 0}, {"history", command_history, 0}, {"publish", command_publish, 2}, {"ping", command_ping, 0}};
+		{"watch", command_watch, 0}, {"history", command_history, 0}, {"state", command_state, 0},
+		{"publish", command_publish, 2}, {"ping", command_ping, 0}};
 	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits end at once */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -13,6 +13,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/redis/logscript.h"
 #include "gateway/redis/upstream.h"
+#include "gateway/worker/historian_states.h"
 #include "gateway/worker/redis_settings.h"
 
 #define ROOM "historian"
@@ -37,6 +38,7 @@ struct historian {
 	struct upstream *upstream;
 	struct logscript *script;
 	struct archive *archive;
+	struct historian_states desk;
 };
 
 static const char *text_of(enum logscript_result result, const char *why)
@@ -124,6 +126,7 @@ static void on_state(void *context, bool is_up)
 	struct historian *historian = context;
 	logscript_use(historian->script, is_up ? upstream_commands(historian->upstream) : NULL);
 	archive_link(historian->archive, is_up);
+	states_link(historian->desk.states, is_up);
 }
 
 static void on_message(void *context, struct slice channel, struct slice payload)
@@ -143,6 +146,9 @@ static void arm(struct historian *historian)
 {
 	uint64_t now_ns = clock_mono_ns();
 	uint64_t due_ns = archive_tick(historian->archive, now_ns);
+	uint64_t states_ns = states_tick(historian->desk.states, now_ns);
+	if (states_ns < due_ns)
+		due_ns = states_ns;
 	if (due_ns == UINT64_MAX) {
 		event_del(historian->due);
 		return;
@@ -160,6 +166,17 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
 	arm(argument);
 }
 
+static void ask(struct historian *historian, struct question *question)
+{
+	if (question->kind == QUESTION_STATE) {
+		states_ask(historian->desk.states, question);
+		return;
+	}
+	if (question->kind == QUESTION_CANCEL)
+		states_cancel(historian->desk.states, question);
+	archive_ask(historian->archive, question);
+}
+
 /* Positions are posted before the questions that rest on them, so they are taken after the questions and used before.
  */
 static void on_wake(evutil_socket_t fd, short what, void *argument)
@@ -172,11 +189,12 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
 		next = at->next;
 		struct told *told = (struct told *)at;
 		archive_position(historian->archive, &told->position);
+		states_position(historian->desk.states, &told->position);
 		free(told);
 	}
 	for (struct mail *at = questions, *next; at; at = next) {
 		next = at->next;
-		archive_ask(historian->archive, (struct question *)at);
+		ask(historian, (struct question *)at);
 	}
 	arm(historian);
 }
@@ -223,7 +241,10 @@ static enum err make_archive(struct historian *historian, const struct config *c
 	};
 	historian->archive = archive_new(&settings, &archive_operations, historian);
 	historian->script = logscript_new(&historian->settings.log);
-	return historian->archive && historian->script ? OK : ERR_NOMEM;
+	if (!historian->archive || !historian->script)
+		return ERR_NOMEM;
+	return historian_states_init(&historian->desk, config, &historian->settings.fields, historian->script,
+	                             historian->on_answer);
 }
 
 static enum err make_loop(struct historian *historian)
@@ -305,11 +326,15 @@ void historian_stop(struct historian *historian)
 	thread_join(&historian->thread);
 }
 
-static void free_mail(struct mailbox *box)
+static void free_mail(struct historian *historian)
 {
-	for (struct mail *at = mailbox_take_all(box), *next; at; at = next) {
+	for (struct mail *at = mailbox_take_all(&historian->questions), *next; at; at = next) {
 		next = at->next;
-		free(at); /* of questions as of positions: one allocation each */
+		question_free((struct question *)at);
+	}
+	for (struct mail *at = mailbox_take_all(&historian->positions), *next; at; at = next) {
+		next = at->next;
+		free((struct told *)at);
 	}
 }
 
@@ -317,9 +342,9 @@ void historian_free(struct historian *historian)
 {
 	if (!historian)
 		return;
-	free_mail(&historian->questions);
-	free_mail(&historian->positions);
+	free_mail(historian);
 	archive_free(historian->archive);
+	historian_states_fini(&historian->desk);
 	logscript_free(historian->script);
 	if (historian->wake)
 		event_free(historian->wake);

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import log_scenarios
+import state_scenarios
 
 READY_SECONDS = 10
 # Beyond these a paced run was not paced: the events came in bursts, or the generator's core had no time to read.
@@ -321,6 +322,7 @@ SCENARIOS = {
     "idle_subscribed": (idle_subscribed, "10,000 idle connections, each subscribed: memory of each", "KiB", "< 3 KiB",
                         below(3)),
     **log_scenarios.SCENARIOS,
+    **state_scenarios.SCENARIOS,
 }
 
 

@@ -1,5 +1,5 @@
-"""Every example of docs/protocol.md is what a real node answers. A block is one connection: "> " is sent, "< " must come next,
-"$ " is published in Redis; "< CLOSE code" is the end. What differs from run to run, and "<...>", is compared by its type. A block
+"""Every example of docs/protocol.md and docs/time-travel.md is what a real node answers. A block is one connection: "> " is sent,
+"< " must come next, "$ " is published in Redis; "< CLOSE code" is the end. What differs from run to run, and "<...>", is compared by its type. A block
 of HTTP is a connection too: "> " lines are a request, "< " lines its status, its type and the lines of its body; of a stream, which has
 no end, those that are not empty and no comments."""
 import http.client
@@ -14,8 +14,8 @@ import websocket
 VARYING = {"sub", "ts", "now", "node", "client", "version"}
 
 
-def blocks(kind):
-    with open(support.path("docs", "protocol.md")) as file:
+def blocks(kind, page="protocol.md"):
+    with open(support.path("docs", page)) as file:
         return [block.strip().splitlines() for block in re.findall(rf"^```{kind}\n(.*?)^```$", file.read(), re.M | re.S)]
 
 
@@ -108,9 +108,14 @@ class Protocol(unittest.TestCase):
                     self.replay_http(lines, node.port)
 
     def test_every_example_is_what_a_node_answers(self):
+        self.replay_all(blocks("json"))
+
+    def test_every_example_of_time_travel_is_what_a_node_answers(self):
+        self.replay_all(blocks("json", "time-travel.md"))
+
+    def replay_all(self, examples):
         redis = support.start_redis(self)
         node = support.start_node(self, redis.port)
-        examples = blocks("json")
         self.assertGreater(len(examples), 5)
         for number, lines in enumerate(examples, 1):
             with self.subTest(example=number):

@@ -54,6 +54,25 @@ START_TEST(each_question_is_answered_once_with_its_own_ticket_and_deadline)
 }
 END_TEST
 
+START_TEST(what_is_under_way_renews_the_patience)
+{
+	ck_assert_int_eq(asker_ask(&a, question()), OK);
+	for (int i = 0; i < 5; i++) {
+		struct answer *progress = answer_new(past.waiting[0], OK, NULL);
+		progress->is_under_way = true;
+		clock_fake_advance_ms(5900);
+		exchange_end_turn(exchange);
+		exchange_answer(exchange, progress);
+	}
+	ck_assert(asker_is_waiting(&a));
+	ck_assert_int_eq(answered, 0);
+	clock_fake_advance_ms(6001);
+	exchange_end_turn(exchange);
+	ck_assert_int_eq(answered, 1);
+	ck_assert_int_eq(last_error, ERR_TIMEOUT);
+}
+END_TEST
+
 START_TEST(who_cancelled_is_told_nothing)
 {
 	ck_assert_int_eq(asker_ask(&a, question()), OK);
@@ -121,6 +140,7 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, each_question_is_answered_once_with_its_own_ticket_and_deadline);
+	tcase_add_test(tests, what_is_under_way_renews_the_patience);
 	tcase_add_test(tests, who_cancelled_is_told_nothing);
 	tcase_add_test(tests, whom_nobody_answers_waits_no_longer_than_a_second_behind_the_deadline);
 	tcase_add_test(tests, who_forgets_is_told_nothing_and_cancels_nothing);

@@ -48,7 +48,7 @@ static const struct {
 	{"{\"id\":1,\"op\":\"unsubscribe\"}", "sub: missing"},
 	{"{\"id\":1,\"op\":\"unsubscribe\",\"sub\":\"x\"}", "\"code\":\"no_such_subscription\""},
 	{"{\"id\":1,\"op\":\"history\"}", "\"code\":\"no_history\""},
-	{"{\"id\":1,\"op\":\"state\"}", "\"code\":\"unsupported\""},
+	{"{\"id\":1,\"op\":\"state\"}", "\"code\":\"no_history\""},
 	{"{\"id\":1,\"op\":\"publish\",\"channel\":\"trace:a\",\"data\":1}", "\"code\":\"unsupported\""},
 	{"{\"id\":1,\"op\":\"auth\",\"token\":\"t\"}", "\"ok\":{\"identity\":\"anonymous\",\"expiresAt\":null}"},
 	{"{\"id\":1,\"op\":\"auth\"}", "token: missing"},
