@@ -1,4 +1,4 @@
-#include <math.h>
+#include <math.h> /* its macros alone: nothing here needs libm */
 
 #include "common/codec/keys.h"
 #include "common/codec/msgpack_read.h"
@@ -33,7 +33,7 @@ static enum err copy_text(struct builder *builder, struct slice text, struct sli
 
 static enum err fill_double(struct builder *builder, double real, struct value *value)
 {
-	bool is_whole = real == floor(real) && real <= WHOLE_MAX && real >= -WHOLE_MAX && (real != 0 || !signbit(real));
+	bool is_whole = real <= WHOLE_MAX && real >= -WHOLE_MAX && real == (double)(int64_t)real && (real != 0 || !signbit(real));
 	char text[NUMBER_TEXT];
 	if (!is_whole) {
 		value->kind = VALUE_NUMBER;
