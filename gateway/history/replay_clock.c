@@ -17,7 +17,8 @@ static uint64_t place_at(const struct replay_clock *clock, uint64_t now_ns)
 		return clock->place_ns;
 	double left_ns = (double)(clock->event_ns - clock->place_ns);
 	double run_ns = (double)(now_ns - clock->since_ns) * clock->speed;
-	return clock->speed == REPLAY_SPEED_FREE || run_ns >= left_ns ? clock->event_ns : clock->place_ns + (uint64_t)run_ns;
+	return clock->speed == REPLAY_SPEED_FREE || run_ns >= left_ns ? clock->event_ns
+	                                                              : clock->place_ns + (uint64_t)run_ns;
 }
 
 static void anchor(struct replay_clock *clock, uint64_t place_ns, uint64_t now_ns)
