@@ -7,7 +7,7 @@
 #define PAGE_BYTES ((size_t)512 * 1024)
 #define FOLDS 4
 /* So that from the nearest snapshot a moment is some milliseconds away. */
-#define SNAPSHOT_EVENTS 4000
+#define SNAPSHOT_EVENTS 2000
 #define SNAPSHOT_BYTES ((size_t)4 * 1024 * 1024)
 
 static const char *text_of(enum logscript_result result, const char *why)

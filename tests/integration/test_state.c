@@ -120,12 +120,12 @@ START_TEST(snapshots_are_written_live_with_the_stream_and_are_no_condition)
 	publish(0, EVENTS);
 	get(0, "session=s", 200, part);
 	keep_body(&first);
-	wait_number("XLEN tg:snap:s", EVENTS / 4000);
+	wait_number("XLEN tg:snap:s", EVENTS / 2000);
 	ck_assert_int_gt(number("PTTL tg:snap:s"), 0);
 	ck_assert_int_le(number("PTTL tg:snap:s"), number("PTTL tg:session:s") + 1000);
 	get(1, "session=s", 200, part);
 	ck_assert_str_eq(first, answer.body.bytes);
-	ck_assert(gateway_metric(gateways[1], "events_folded_total", "") < 4200);
+	ck_assert(gateway_metric(gateways[1], "events_folded_total", "") < 2100);
 	/* Lost, damaged, of another type: the answer is the same. */
 	gateway_free(gateways[1]);
 	gateways[1] = gateway_start(TEST_GATEWAY, redis_server_url(redis), NULL);
