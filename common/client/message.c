@@ -69,6 +69,7 @@ static enum tgc_message_kind kind_of(struct slice op)
 	} known[] = {{"\"events\"", TGC_MESSAGE_EVENTS},
 		     {"\"chunk\"", TGC_MESSAGE_CHUNK},
 		     {"\"gap\"", TGC_MESSAGE_GAP},
+		     {"\"replayEnd\"", TGC_MESSAGE_REPLAY_END},
 		     {"\"notice\"", TGC_MESSAGE_NOTICE},
 		     {"\"welcome\"", TGC_MESSAGE_WELCOME}};
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -83,11 +84,12 @@ enum err tgc_message_read(struct slice text, struct tgc_message *ret_message)
 	struct slice op = SLICE_NONE, id = SLICE_NONE, ok = SLICE_NONE, error = SLICE_NONE, dropped = SLICE_NONE;
 	struct slice heartbeat = SLICE_NONE, limits = SLICE_NONE, message_bytes = SLICE_NONE, reconnect_in = SLICE_NONE;
 	struct slice sub = SLICE_NONE, cursor = SLICE_NONE, after = SLICE_NONE, before = SLICE_NONE;
-	struct slice reason = SLICE_NONE, code = SLICE_NONE;
+	struct slice reason = SLICE_NONE, code = SLICE_NONE, replay = SLICE_NONE;
 	const struct wanted members[] = {
 		{"op", JSON_STRING, &op},
 		{"id", JSON_NUMBER, &id},
 		{"sub", JSON_STRING, &sub},
+		{"replay", JSON_STRING, &replay},
 		{"cursor", JSON_STRING, &cursor},
 		{"events", JSON_ARRAY, &message.events},
 		{"ok", JSON_OBJECT, &ok},
@@ -111,6 +113,7 @@ enum err tgc_message_read(struct slice text, struct tgc_message *ret_message)
 	message.body = ok.len ? ok : error;
 	message.id = tgc_number(id);
 	message.sub = tgc_inside(sub);
+	message.replay = tgc_inside(replay);
 	message.cursor = tgc_inside(cursor);
 	message.after = tgc_inside(after);
 	message.before = tgc_inside(before);

@@ -17,6 +17,7 @@ enum tgc_message_kind {
 	TGC_MESSAGE_EVENTS,
 	TGC_MESSAGE_CHUNK,
 	TGC_MESSAGE_GAP,
+	TGC_MESSAGE_REPLAY_END,
 	TGC_MESSAGE_NOTICE,
 	TGC_MESSAGE_OK,
 	TGC_MESSAGE_ERROR,
@@ -27,6 +28,7 @@ struct tgc_message {
 	struct slice json;
 	uint64_t id; /* of the request that it belongs to; 0: none of ours */
 	struct slice sub, cursor, after, before, reason, code; /* the insides of strings, still escaped */
+	struct slice replay;            /* the inside of a string; of EVENTS, GAP and REPLAY_END of a replay */
 	struct slice events;            /* an array, raw; empty: there is none */
 	struct slice body;              /* of OK and ERROR: the object */
 	int64_t dropped;                /* -1: not told */

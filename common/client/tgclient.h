@@ -89,6 +89,20 @@ struct tgc_notice {
 	struct tgc_text json; /* the whole message */
 };
 
+enum tgc_replay_kind {
+	TGC_REPLAY_EVENTS,
+	TGC_REPLAY_GAP, /* something of the range is missing; its reason is in json */
+	TGC_REPLAY_END,
+};
+
+struct tgc_replay { /* What came of a replay that a request began. It ends with its connection. */
+	enum tgc_replay_kind kind;
+	struct tgc_text replay; /* its key, as the reply to the request said */
+	struct tgc_text events; /* TGC_REPLAY_EVENTS: the array, for tgc_next_event() */
+	struct tgc_text cursor; /* TGC_REPLAY_EVENTS: a replay or a subscription that begins behind it goes on there */
+	struct tgc_text json;   /* the whole message */
+};
+
 enum tgc_reply_kind {
 	TGC_REPLY_CHUNK, /* events of a history request; more follows */
 	TGC_REPLY_OK,    /* the last word on the request */
@@ -117,6 +131,7 @@ struct tgc_handlers {
 	void (*on_cursor)(struct tgc_client *client, void *context, uint64_t sub, struct tgc_text cursor);
 	void (*on_gap)(struct tgc_client *client, void *context, const struct tgc_gap *gap);
 	void (*on_notice)(struct tgc_client *client, void *context, const struct tgc_notice *notice);
+	void (*on_replay)(struct tgc_client *client, void *context, const struct tgc_replay *replay);
 	/* The node took the subscription (again after each reconnect), or refused it: TGC_REPLY_ERROR, which ends it.
 	 * Refusals that are temporary are not told; it is asked for again. */
 	void (*on_subscribed)(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply);

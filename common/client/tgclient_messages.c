@@ -100,6 +100,17 @@ static void take_gap(struct tgc_client *client, const struct tgc_message *messag
 	}
 }
 
+static void take_replay(struct tgc_client *client, const struct tgc_message *message, enum tgc_replay_kind kind)
+{
+	const struct tgc_replay replay = {.kind = kind,
+					  .replay = tgc_text_of(message->replay),
+					  .events = tgc_text_of(message->events),
+					  .cursor = tgc_text_of(message->cursor),
+					  .json = tgc_text_of(message->json)};
+	if (client->handlers.on_replay)
+		client->handlers.on_replay(client, client->handlers.context, &replay);
+}
+
 static void take_notice(struct tgc_client *client, const struct tgc_message *message, uint64_t now_ms)
 {
 	const struct tgc_notice notice = {tgc_text_of(message->code), tgc_text_of(message->json)};
@@ -140,10 +151,19 @@ static void take_message(struct tgc_client *client, const struct tgc_inbox_item 
 		take_welcome(client, &message, now_ms);
 		break;
 	case TGC_MESSAGE_EVENTS:
-		take_events(client, &message);
+		if (message.replay.len)
+			take_replay(client, &message, TGC_REPLAY_EVENTS);
+		else
+			take_events(client, &message);
 		break;
 	case TGC_MESSAGE_GAP:
-		take_gap(client, &message);
+		if (message.replay.len)
+			take_replay(client, &message, TGC_REPLAY_GAP);
+		else
+			take_gap(client, &message);
+		break;
+	case TGC_MESSAGE_REPLAY_END:
+		take_replay(client, &message, TGC_REPLAY_END);
 		break;
 	case TGC_MESSAGE_NOTICE:
 		take_notice(client, &message, now_ms);

@@ -86,7 +86,7 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 		const char **text;
 	} texts[] = {{"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
 		     {"--to", &arguments->to},       {"--slow", &arguments->slow},   {"--at", &arguments->at},
-		     {"--diff-from", &arguments->diff_from}};
+		     {"--diff-from", &arguments->diff_from}, {"--speed", &arguments->speed}};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		if (strcmp(name, texts[i].name) == 0) {
 			*texts[i].text = value;
@@ -103,6 +103,8 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 		return read_where(arguments, value);
 	if (strcmp(name, "--format") == 0)
 		return read_format(value, &arguments->format);
+	if (strcmp(name, "--max-gap") == 0)
+		return read_number(name, value, &arguments->max_gap_ms);
 	if (strcmp(name, "--count") == 0)
 		return read_number(name, value, &arguments->count);
 	if (strcmp(name, "--limit") == 0)
@@ -119,6 +121,10 @@ static bool read_flag(struct arguments *arguments, const char *name)
 		arguments->format = FORMAT_NDJSON;
 	else if (strcmp(name, "--reverse") == 0)
 		arguments->reverse = true;
+	else if (strcmp(name, "--live") == 0)
+		arguments->live = true;
+	else if (strcmp(name, "--control") == 0)
+		arguments->control = true;
 	else
 		return false;
 	return true;
@@ -175,4 +181,32 @@ void arguments_append_filter(struct buf *out, const struct arguments *arguments,
 	if (arguments->where)
 		buf_printf(out, "%s\"where\":%s", out->bytes[out->len - 1] == '{' ? "" : ",", arguments->where);
 	buf_append_char(out, '}');
+}
+
+void arguments_append_time(struct buf *out, const char *name, const char *time)
+{
+	if (!time)
+		return;
+	buf_printf(out, ",\"%s\":", name);
+	if (*time >= '1' && *time <= '9' && strspn(time, "0123456789") == strlen(time))
+		buf_append_text(out, time);
+	else
+		json_append_string(out, slice_of(time));
+}
+
+void arguments_append_scope(struct buf *out, const struct arguments *arguments)
+{
+	bool is_session = arguments->only_session && !arguments->channel_count;
+	if (is_session) {
+		buf_append_text(out, ",\"session\":");
+		json_append_string(out, slice_of(arguments->only_session));
+	}
+	for (size_t i = 0; i < arguments->channel_count; i++) {
+		buf_append_text(out, i ? "," : ",\"channels\":[");
+		json_append_string(out, slice_of(arguments->channels[i]));
+	}
+	if (arguments->channel_count)
+		buf_append_char(out, ']');
+	buf_append_text(out, ",\"filter\":");
+	arguments_append_filter(out, arguments, !is_session);
 }

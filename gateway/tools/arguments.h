@@ -20,10 +20,11 @@ struct arguments {
 	struct buf session, agent, type; /* JSON arrays without their closing bracket; empty: not given */
 	const char *only_session;        /* NULL unless exactly one was given */
 	size_t session_count;
-	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from;
+	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
 	enum format format;
-	bool reverse;
+	bool reverse, live, control;
 	uint64_t count, limit;                  /* 0: no end */
+	uint64_t max_gap_ms;                    /* 0: not given */
 	const char *words[ARGUMENTS_WORDS_MAX]; /* what is no option */
 	size_t word_count;
 };
@@ -34,5 +35,9 @@ void arguments_fini(struct arguments *arguments);
 
 /* The filter as JSON, "{}" where nothing was asked for; with_session: false where the session is asked for in another way. */
 void arguments_append_filter(struct buf *out, const struct arguments *arguments, bool with_session);
+
+/* Members of a request, each with a comma in front. What to look through: the stream of one session, or the log. */
+void arguments_append_scope(struct buf *out, const struct arguments *arguments);
+void arguments_append_time(struct buf *out, const char *name, const char *time); /* time NULL: nothing */
 
 #endif

@@ -13,6 +13,7 @@
 int command_watch(const struct arguments *arguments);
 int command_history(const struct arguments *arguments);
 int command_state(const struct arguments *arguments);
+int command_replay(const struct arguments *arguments);
 int command_publish(const struct arguments *arguments);
 int command_ping(const struct arguments *arguments);
 
@@ -21,5 +22,7 @@ struct tgc_client *commands_client(const struct arguments *arguments, const stru
 bool commands_interrupted(void); /* by a signal that asks for the end */
 /* Turns the client and writes out what was shown. False: the client is closed, or standard output is. */
 bool commands_turn(struct tgc_client *client, int timeout_ms);
+/* The same, but it returns also when the descriptor can be read (true in ret_is_readable). */
+bool commands_turn_beside(struct tgc_client *client, int fd, bool *ret_is_readable);
 
 #endif

@@ -2,7 +2,6 @@
  * a page is no trouble: the rest is asked for behind the last event that was shown. */
 #include <stdlib.h>
 
-#include "common/codec/json.h"
 #include "gateway/tools/ask.h"
 #include "gateway/tools/show.h"
 
@@ -13,44 +12,15 @@ struct history {
 	struct buf after; /* a cursor as the node wrote it, or an id; empty: from the start */
 };
 
-static void append_time(struct buf *out, const char *name, const char *time)
-{
-	if (!time)
-		return;
-	buf_printf(out, ",\"%s\":", name);
-	if (*time >= '1' && *time <= '9' && strspn(time, "0123456789") == strlen(time))
-		buf_append_text(out, time);
-	else
-		json_append_string(out, slice_of(time));
-}
-
-/* What to look through: the stream of one session, or the log. */
-static void append_scope(struct buf *out, const struct arguments *arguments)
-{
-	bool is_session = arguments->only_session && !arguments->channel_count;
-	if (is_session) {
-		buf_append_text(out, ",\"session\":");
-		json_append_string(out, slice_of(arguments->only_session));
-	}
-	for (size_t i = 0; i < arguments->channel_count; i++) {
-		buf_append_text(out, i ? "," : ",\"channels\":[");
-		json_append_string(out, slice_of(arguments->channels[i]));
-	}
-	if (arguments->channel_count)
-		buf_append_char(out, ']');
-	buf_append_text(out, ",\"filter\":");
-	arguments_append_filter(out, arguments, !is_session);
-}
-
 static void write_request(struct ask *ask, struct buf *out)
 {
 	const struct arguments *arguments = ask->arguments;
 	const struct history *history = ask->context;
 	uint64_t left = arguments->limit ? arguments->limit - history->show.shown : PAGE_EVENTS;
 	buf_append_text(out, "{\"op\":\"history\"");
-	append_scope(out, arguments);
-	append_time(out, "from", arguments->from);
-	append_time(out, "to", arguments->to);
+	arguments_append_scope(out, arguments);
+	arguments_append_time(out, "from", arguments->from);
+	arguments_append_time(out, "to", arguments->to);
 	if (history->after.len) {
 		buf_append_text(out, ",\"after\":\"");
 		buf_append_slice(out, buf_slice(&history->after));

@@ -59,3 +59,28 @@ void show_error(const struct tgc_reply *reply)
 	show_text(stderr, reply->message);
 	fputc('\n', stderr);
 }
+
+void show_gap(const struct tgc_gap *gap)
+{
+	fputs("tgcli: gap (", stderr);
+	show_text(stderr, gap->reason);
+	fputs(")", stderr);
+	if (gap->after.len) {
+		fputs(" after ", stderr);
+		show_text(stderr, gap->after);
+	}
+	if (gap->before.len) {
+		fputs(" before ", stderr);
+		show_text(stderr, gap->before);
+	}
+	if (gap->dropped >= 0)
+		fprintf(stderr, ": %lld events not shown", (long long)gap->dropped);
+	fputc('\n', stderr);
+}
+
+void show_notice(const struct tgc_notice *notice)
+{
+	fputs("tgcli: notice ", stderr);
+	show_text(stderr, notice->json);
+	fputc('\n', stderr);
+}

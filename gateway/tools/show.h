@@ -19,6 +19,8 @@ void show_end(struct show *show); /* ends what a format has opened */
 
 void show_state(const struct tgc_status *status);       /* what went wrong, and what happens next */
 void show_text(FILE *out, struct tgc_text text);        /* as it is but for control characters */
+void show_gap(const struct tgc_gap *gap);
+void show_notice(const struct tgc_notice *notice);
 void show_error(const struct tgc_reply *reply);
 
 #endif

@@ -1,4 +1,5 @@
 /* tgcli talks to gateways from a terminal: it follows events, reads the past, shows states, publishes, measures. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,14 @@ static const char usage[] =
 	"Usage: tgcli watch [options]                    follows what is published, for ever\n"
 	"       tgcli history [options]                  shows what was published\n"
 	"       tgcli state --session S [options]        shows what the state of a session was\n"
+	"       tgcli replay [options]                   plays what was published again\n"
 	"       tgcli publish [options] CHANNEL JSON     publishes one event and says its id\n"
 	"       tgcli ping [options]                     says whether a node answers, and how fast\n"
 	"All:\n"
 	"  --url URL        ws://host[:port][/path], default ws://127.0.0.1:8080; several with commas or one by one:\n"
 	"                   when one node fails, the next is taken\n"
 	"  --token T        a JWT or an API key; else that of the environment, TGCLI_TOKEN\n"
-	"watch and history:\n"
+	"watch, history and replay:\n"
 	"  --channel GLOB   only these channels; may be given several times\n"
 	"  --session S      only this session; --agent A, --type T likewise; each may be given several times\n"
 	"  --where JSON     conditions, as in docs/protocol.md: '[{\"path\":\"/durationMs\",\"op\":\">\",\"value\":1000}]'\n"
@@ -28,10 +30,17 @@ static const char usage[] =
 	"  --since TIME     first what came after that: an id or cursor, ms, ISO 8601, earliest, -5m\n"
 	"  --slow POLICY    catchup, drop, conflate, disconnect\n"
 	"  --count N        end after N events\n"
-	"history:\n"
+	"history and replay:\n"
 	"  --from TIME      and --to TIME: both included\n"
+	"history:\n"
 	"  --limit N        at most N events\n"
 	"  --reverse        the newest first\n"
+	"replay:\n"
+	"  --speed X        0.1 to 1000 times as fast as it was, or max\n"
+	"  --max-gap MS     cuts longer silences to that\n"
+	"  --live           goes on with what is published, without a gap\n"
+	"  --control        takes commands from standard input, a line each, also where that is no terminal, and waits for them\n"
+	"                   at the end: pause, play, step [N], back [N], seek TIME, speed X, state, stop\n"
 	"state:\n"
 	"  --at TIME        as it was then; else as it is now\n"
 	"  --diff-from TIME what changed since then, as a JSON Merge Patch\n"
@@ -75,19 +84,37 @@ bool commands_turn(struct tgc_client *client, int timeout_ms)
 	return fflush(stdout) == 0 && result == TGC_OK;
 }
 
+bool commands_turn_beside(struct tgc_client *client, int fd, bool *ret_is_readable)
+{
+	int timeout_ms = tgc_timeout_ms(client);
+	struct pollfd polled[] = {{.fd = tgc_fd(client), .events = tgc_events(client)}, {.fd = fd, .events = POLLIN}};
+	if (timeout_ms < 0 || timeout_ms > SIGNAL_BEAT_MS)
+		timeout_ms = SIGNAL_BEAT_MS;
+	int count = poll(polled, 2, timeout_ms);
+	*ret_is_readable = count > 0 && polled[1].revents;
+	enum tgc_result result = tgc_step(client, count > 0 ? polled[0].revents : 0);
+	return fflush(stdout) == 0 && result == TGC_OK;
+}
+
 /* Whether the command takes what was given; an option that does nothing is a mistake. */
 static bool fits(const char *command, size_t words, const struct arguments *arguments)
 {
 	bool is_watch = strcmp(command, "watch") == 0, is_history = strcmp(command, "history") == 0;
 	bool is_state = strcmp(command, "state") == 0;
 	bool of_watch = arguments->since || arguments->slow || arguments->count;
-	bool of_history = arguments->from || arguments->to || arguments->limit || arguments->reverse;
+	bool is_replay = strcmp(command, "replay") == 0;
+	bool of_replay = arguments->speed || arguments->max_gap_ms || arguments->live || arguments->control;
+	bool of_history = arguments->limit || arguments->reverse;
 	if (arguments->word_count != words)
 		fprintf(stderr, "tgcli: %s takes %zu words beside its options (see tgcli --help)\n", command, words);
 	else if (of_watch && !is_watch)
 		fprintf(stderr, "tgcli: --since, --slow and --count belong to watch (see tgcli --help)\n");
+	else if ((arguments->from || arguments->to) && !is_history && !is_replay)
+		fprintf(stderr, "tgcli: --from and --to belong to history and replay (see tgcli --help)\n");
 	else if (of_history && !is_history)
-		fprintf(stderr, "tgcli: --from, --to, --limit and --reverse belong to history (see tgcli --help)\n");
+		fprintf(stderr, "tgcli: --limit and --reverse belong to history (see tgcli --help)\n");
+	else if (of_replay && !is_replay)
+		fprintf(stderr, "tgcli: --speed, --max-gap, --live and --control belong to replay (see tgcli --help)\n");
 	else if ((arguments->at || arguments->diff_from) && !is_state)
 		fprintf(stderr, "tgcli: --at and --diff-from belong to state (see tgcli --help)\n");
 	else
@@ -102,7 +129,7 @@ int main(int argc, char **argv)
 		int (*run)(const struct arguments *arguments);
 		size_t words;
 	} commands[] = {
-		{"watch", command_watch, 0}, {"history", command_history, 0}, {"state", command_state, 0},
+		{"watch", command_watch, 0}, {"history", command_history, 0}, {"state", command_state, 0}, {"replay", command_replay, 0},
 		{"publish", command_publish, 2}, {"ping", command_ping, 0}};
 	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits end at once */
 	sigaction(SIGINT, &action, NULL);

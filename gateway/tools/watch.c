@@ -40,29 +40,14 @@ static void on_gap(struct tgc_client *client, void *context, const struct tgc_ga
 {
 	(void)client;
 	(void)context;
-	fputs("tgcli: gap (", stderr);
-	show_text(stderr, gap->reason);
-	fputs(")", stderr);
-	if (gap->after.len) {
-		fputs(" after ", stderr);
-		show_text(stderr, gap->after);
-	}
-	if (gap->before.len) {
-		fputs(" before ", stderr);
-		show_text(stderr, gap->before);
-	}
-	if (gap->dropped >= 0)
-		fprintf(stderr, ": %lld events not shown", (long long)gap->dropped);
-	fputc('\n', stderr);
+	show_gap(gap);
 }
 
 static void on_notice(struct tgc_client *client, void *context, const struct tgc_notice *notice)
 {
 	(void)client;
 	(void)context;
-	fputs("tgcli: notice ", stderr);
-	show_text(stderr, notice->json);
-	fputc('\n', stderr);
+	show_notice(notice);
 }
 
 static void on_subscribed(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply)

@@ -97,11 +97,26 @@ void diary_on_reply(struct tgc_client *client, void *context, const struct tgc_r
 	end_line(diary);
 }
 
+static void on_replay(struct tgc_client *client, void *context, const struct tgc_replay *replay)
+{
+	static const char *const names[] = {"replay ", "replay gap ", "replay end "};
+	struct diary *diary = context;
+	struct tgc_text events = replay->events;
+	struct tgc_event event;
+	buf_append_text(&diary->text, names[replay->kind]);
+	append(diary, replay->replay);
+	append(diary, replay->cursor);
+	while (tgc_next_event(client, &events, &event))
+		append(diary, event.data);
+	end_line(diary);
+}
+
 const struct tgc_handlers diary_handlers = {.on_state = on_state,
 					    .on_event = on_event,
 					    .on_cursor = on_cursor,
 					    .on_gap = on_gap,
 					    .on_notice = on_notice,
+					    .on_replay = on_replay,
 					    .on_subscribed = on_subscribed};
 
 void diary_fini(struct diary *diary)

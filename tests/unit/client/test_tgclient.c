@@ -262,6 +262,25 @@ START_TEST(many_subscriptions_are_asked_for_a_few_at_a_time)
 }
 END_TEST
 
+START_TEST(hands_over_what_comes_of_a_replay)
+{
+	fake_node_welcome(&node, client, 0);
+	subscribe(&(struct tgc_subscription){.slow = "drop"});
+	answer("\"op\":\"subscribe\",\"slow\":\"drop\"}", "\"ok\":{\"sub\":\"r1\"}}");
+	ck_assert_int_eq(tgc_request(client, "{\"op\":\"replay\",\"session\":\"s\"}", diary_on_reply, &diary), TGC_OK);
+	answer("\"op\":\"replay\",\"session\":\"s\"}", "\"ok\":{\"replay\":\"r1\"}}");
+	fake_node_send(&node, "{\"op\":\"events\",\"replay\":\"r1\",\"cursor\":\"2-0.00c0ffee\",\"events\":["
+			      "{\"id\":\"1-0\",\"channel\":\"c:d\",\"ts\":1,\"data\":1},{\"id\":\"2-0\",\"channel\":\"c:d\",\"ts\":2,\"data\":2}]}");
+	fake_node_send(&node, "{\"op\":\"gap\",\"replay\":\"r1\",\"after\":\"2-0\",\"before\":null,\"reason\":\"trimmed\"}");
+	fake_node_send(&node, "{\"op\":\"replayEnd\",\"replay\":\"r1\",\"at\":\"2-0\"}");
+	diary_wait(&diary, client, "replay end r1");
+	diary_expect(&diary, "reply {\"replay\":\"r1\"}");
+	diary_expect(&diary, "replay r1 2-0.00c0ffee 1 2");
+	diary_expect(&diary, "replay gap r1");
+	ck_assert_uint_eq(diary_count(&diary, "event "), 0);
+}
+END_TEST
+
 START_TEST(gives_the_payload_as_it_was_published)
 {
 	static const struct {
@@ -299,6 +318,7 @@ int main(void)
 	tcase_add_test(tests, a_refused_subscription_ends_and_a_temporary_one_is_asked_for_again);
 	tcase_add_test(tests, gives_the_same_events_to_all_that_mean_the_same_and_takes_back_the_last);
 	tcase_add_test(tests, many_subscriptions_are_asked_for_a_few_at_a_time);
+	tcase_add_test(tests, hands_over_what_comes_of_a_replay);
 	tcase_add_test(tests, gives_the_payload_as_it_was_published);
 	return suite_run(suite);
 }

@@ -17,7 +17,7 @@ START_TEST(takes_a_message_apart)
 			{"{\"id\":7,\"op\":\"chunk\"}", TGC_MESSAGE_CHUNK},
 			{"{\"op\":\"gap\"}", TGC_MESSAGE_GAP},
 			{"{\"op\":\"notice\"}", TGC_MESSAGE_NOTICE},
-			{"{\"op\":\"replayEnd\"}", TGC_MESSAGE_OTHER},
+			{"{\"op\":\"replayEnd\"}", TGC_MESSAGE_REPLAY_END},
 			{"{\"ok\":{},\"id\":7}", TGC_MESSAGE_OK},
 			{"{\"error\":{},\"id\":7}", TGC_MESSAGE_ERROR},
 			{"{}", TGC_MESSAGE_OTHER},
