@@ -63,11 +63,22 @@ static void decode(const struct watched *event, struct buf *ret_payload)
 	ret_payload->len = len;
 }
 
+/* On a busy machine a client may be told that it is behind with a large event. */
+static enum watched_kind next_but_notices(struct watcher *from, struct watched *ret_event)
+{
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	enum watched_kind kind;
+	do
+		kind = watcher_next(from, ret_event, deadline);
+	while (kind == WATCHED_NOTICE);
+	return kind;
+}
+
 static void expect_payload(struct watcher *from, struct slice payload, const char *format)
 {
 	struct watched event;
 	struct buf got;
-	ck_assert_int_eq(watcher_next(from, &event, deadline_in(DEADLINE_MS)), WATCHED_EVENT);
+	ck_assert_int_eq(next_but_notices(from, &event), WATCHED_EVENT);
 	buf_init(&got);
 	decode(&event, &got);
 	ck_assert_msg(slice_is(event.format, format), "format \"%.*s\" of %.*s, not \"%s\"", (int)event.format.len,

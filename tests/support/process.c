@@ -19,6 +19,8 @@
 
 #include "common/data/buf.h"
 
+#define LAST_WORDS_MS 2000
+
 struct process {
 	pid_t pid;
 	int pid_fd;
@@ -196,9 +198,21 @@ bool process_is_running(struct process *process)
 	return !process_wait(process, deadline_in(0), NULL);
 }
 
+/* A process that ended has said all, but it may still be on its way to us; children that it left keep the pipe open. */
+static void await_end(struct process *process, enum process_stream stream)
+{
+	struct deadline deadline = deadline_in(LAST_WORDS_MS);
+	struct timespec until = {(time_t)(deadline.at_ms / 1000), (long)(deadline.at_ms % 1000) * 1000000L};
+	while (process->ended && !process->at_end[stream]) {
+		if (pthread_cond_timedwait(&process->more, &process->lock, &until) == ETIMEDOUT)
+			return;
+	}
+}
+
 char *process_text(struct process *process, enum process_stream stream)
 {
 	pthread_mutex_lock(&process->lock);
+	await_end(process, stream);
 	const struct buf *text = &process->text[stream];
 	char *copy = malloc(text->len + 1);
 	ck_assert_ptr_nonnull(copy);
