@@ -152,7 +152,7 @@ struct span {
 static enum err read_span(const struct reading *reading, const struct moment_field *from, const struct moment_field *to,
 			  struct span *ret_span)
 {
-	struct record_id head = reading->exchange->feed.log.last;
+	struct record_id head = reading->exchange->log_head;
 	*ret_span = (struct span){.last = RECORD_ID_MAX};
 	if (from->is_given)
 		ret_span->first = moment_first(&from->moment, head);
@@ -174,7 +174,7 @@ static bool is_of_another_log(const struct exchange *exchange, const struct mome
 /* What "after" leaves of the span. A cursor of another log goes on where this log begins, unless it is older still. */
 static void cut_span(const struct exchange *exchange, const struct moment_field *after, struct history_query *query, struct span *span)
 {
-	struct record_id head = exchange->feed.log.last, base = exchange->feed.log.base;
+	struct record_id head = exchange->log_head, base = exchange->feed.log.base;
 	if (query->range.is_reverse) {
 		struct record_id before = record_id_previous(moment_first(&after->moment, head));
 		query->is_empty = record_id_is_zero(moment_first(&after->moment, head));

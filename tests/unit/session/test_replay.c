@@ -127,6 +127,17 @@ START_TEST(gives_a_session_or_channels_or_what_a_filter_wants)
 }
 END_TEST
 
+START_TEST(now_is_the_last_event_that_there_is)
+{
+	record_events(exchange, 0, 10);
+	replays("\"from\":\"now\",\"speed\":\"max\"");
+	settle(exchange);
+	peer_next(&peer);
+	expect_replayed(10, 10);
+	peer_expect_part(&peer, "replayEnd");
+}
+END_TEST
+
 START_TEST(begins_behind_a_cursor)
 {
 	record_events(exchange, 0, 10);
@@ -259,6 +270,24 @@ START_TEST(tells_what_the_log_has_lost_and_goes_on_behind_it)
 	expect_replayed(51, 100);
 	peer_expect_part(&peer, "replayEnd");
 	ck_assert_uint_eq(metric_read(METRIC_GAPS), 1);
+}
+END_TEST
+
+START_TEST(what_is_trimmed_while_it_plays_is_told)
+{
+	record_events(exchange, 0, 200);
+	replays("\"speed\":\"max\"");
+	peer_next(&peer);
+	exchange_end_turn(exchange);
+	fake_answer(exchange, 0, OK);
+	exchange_end_turn(exchange);
+	expect_replayed(1, 10);
+	past.trimmed = fake_id(100, 0);
+	settle(exchange);
+	peer_expect(&peer, "{\"op\":\"gap\",\"replay\":\"r1\",\"after\":\"10-0\",\"before\":\"101-0\",\"dropped\":null,"
+	                   "\"reason\":\"trimmed\"}");
+	expect_replayed(101, 200);
+	peer_expect_part(&peer, "replayEnd");
 }
 END_TEST
 
@@ -463,6 +492,7 @@ int main(void)
 	tcase_add_test(tests, cuts_silences);
 	tcase_add_test(tests, a_lone_event_is_given_exactly_when_it_is_due);
 	tcase_add_test(tests, gives_a_session_or_channels_or_what_a_filter_wants);
+	tcase_add_test(tests, now_is_the_last_event_that_there_is);
 	tcase_add_test(tests, begins_behind_a_cursor);
 	tcase_add_test(tests, an_empty_range_ends_at_once);
 	tcase_add_test(tests, nothing_queues_for_a_client_that_does_not_read);
@@ -470,6 +500,7 @@ int main(void)
 	tcase_add_test(tests, a_client_that_hesitates_is_given_at_once_what_was_due);
 	tcase_add_test(tests, keeps_the_rate_of_the_client);
 	tcase_add_test(tests, tells_what_the_log_has_lost_and_goes_on_behind_it);
+	tcase_add_test(tests, what_is_trimmed_while_it_plays_is_told);
 	tcase_add_test(tests, whoever_begins_at_the_earliest_misses_nothing);
 	tcase_add_test(tests, waits_for_redis_and_says_so_and_loses_nothing);
 	tcase_add_test(tests, a_page_is_given_up_while_nothing_is_given);
