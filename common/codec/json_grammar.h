@@ -1,4 +1,5 @@
-/* The grammar behind json_reader.h, for the few loops that live on its speed. Private to json_reader.c and json_flat.c. */
+/* The grammar behind json_reader.h, for the few loops that live on its speed. Private to json_reader.c,
+ * json_flat.c and msgpack_json.c. */
 #ifndef COMMON_CODEC_JSON_GRAMMAR_H
 #define COMMON_CODEC_JSON_GRAMMAR_H
 

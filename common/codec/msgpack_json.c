@@ -1,5 +1,5 @@
 /* From JSON to MessagePack and back, straight from the readers of either. */
-#include "common/codec/json_reader.h"
+#include "common/codec/json_grammar.h"
 #include "common/codec/msgpack_read.h"
 #include "common/codec/msgpack_write.h"
 #include "common/codec/number.h"
@@ -11,8 +11,8 @@ static enum err count_members(struct slice json, struct buf *counts)
 	struct json_piece piece;
 	size_t lists[JSON_DEPTH_MAX], count = 0; /* lists that are open: their places in counts */
 	bool fits = true;
-	json_reader_init(&reader, json);
-	while (json_reader_next(&reader, &piece)) {
+	json_grammar_begin(&reader, json);
+	while (json_grammar_next(&reader, &piece)) {
 		unsigned depth = reader.depth - (piece.piece == JSON_PIECE_OPEN);
 		if (depth && (piece.piece == JSON_PIECE_OPEN || piece.piece == JSON_PIECE_SCALAR))
 			((uint32_t *)(void *)counts->bytes)[lists[depth - 1]]++;
@@ -89,8 +89,8 @@ static void append_pieces(struct buf *out, struct slice json, const uint32_t *co
 {
 	struct json_reader reader;
 	struct json_piece piece;
-	json_reader_init(&reader, json);
-	while (json_reader_next(&reader, &piece)) {
+	json_grammar_begin(&reader, json);
+	while (json_grammar_next(&reader, &piece)) {
 		if (piece.piece == JSON_PIECE_KEY)
 			append_raw_string(out, piece.raw);
 		else if (piece.piece == JSON_PIECE_SCALAR)
