@@ -5,21 +5,13 @@
 #include "gateway/tools/ask.h"
 #include "gateway/tools/show.h"
 
-static void append_time(struct buf *out, const char *name, const char *time)
-{
-	if (!time)
-		return;
-	buf_printf(out, ",\"%s\":", name);
-	json_append_string(out, slice_of(time));
-}
-
 static void write_request(struct ask *ask, struct buf *out)
 {
 	const struct arguments *arguments = ask->arguments;
 	buf_append_text(out, "{\"op\":\"state\",\"session\":");
 	json_append_string(out, slice_of(arguments->only_session));
-	append_time(out, "at", arguments->at);
-	append_time(out, "diffFrom", arguments->diff_from);
+	arguments_append_time(out, "at", arguments->at);
+	arguments_append_time(out, "diffFrom", arguments->diff_from);
 	buf_append_char(out, '}');
 }
 

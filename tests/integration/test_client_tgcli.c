@@ -169,6 +169,29 @@ START_TEST(history_asks_for_no_more_than_the_limit)
 }
 END_TEST
 
+START_TEST(state_shows_a_moment)
+{
+	START("state", "--session", "s1", "--at", "5-0");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":1,\"op\":\"state\",\"session\":\"s1\",\"at\":\"5-0\"}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"at\":\"4-0\",\"state\":{\"agents\":{}}}}");
+	expect_line(PROCESS_ERROR, "tgcli: as of 4-0");
+	expect_end(0);
+	expect_output("{\"agents\":{}}\n");
+}
+END_TEST
+
+START_TEST(state_shows_what_changed)
+{
+	START("state", "--session", "s1", "--diff-from", "-5m");
+	fake_node_welcome(&node, NULL, 0);
+	expect_request("{\"id\":1,\"op\":\"state\",\"session\":\"s1\",\"diffFrom\":\"-5m\"}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"at\":\"4-0\",\"state\":{},\"patch\":{\"n\":null}}}");
+	expect_end(0);
+	expect_output("{\"n\":null}\n");
+}
+END_TEST
+
 START_TEST(publish_says_the_id_or_the_error)
 {
 	for (int i = 0; i < 2; i++) {
@@ -214,6 +237,8 @@ static const char *const mistakes[][4] = {
 	{"watch", "--url", "wss://a"},
 	{"watch", "--token", "a\nb"},
 	{"history", "--since", "5"},
+	{"history", "--at", "5"},
+	{"state", "--at", "5"},
 	{"publish", "trace:s1"},
 	{"publish", "trace:s1", "no json"},
 	{"ping", "word"},
@@ -241,6 +266,8 @@ int main(void)
 	tcase_add_test(tests, watch_ends_when_the_node_says_that_something_must_change);
 	tcase_add_test(tests, history_goes_through_all_pages_and_over_a_lost_connection);
 	tcase_add_test(tests, history_asks_for_no_more_than_the_limit);
+	tcase_add_test(tests, state_shows_a_moment);
+	tcase_add_test(tests, state_shows_what_changed);
 	tcase_add_test(tests, publish_says_the_id_or_the_error);
 	tcase_add_test(tests, ping_measures_and_gives_up_where_nobody_answers);
 	tcase_add_loop_test(tests, a_mistake_on_the_command_line_is_told, 0, sizeof mistakes / sizeof mistakes[0]);

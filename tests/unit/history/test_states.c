@@ -1,5 +1,6 @@
 /* The states of a session, asked for at any moment, in any order, by two nodes that share the snapshots of one fake Redis. */
 #include "fake_states.h"
+#include "gateway/filter/filter.h"
 #include "tests/support/suite.h"
 
 static struct fake_node *const node = &fake.nodes[0], *const other = &fake.nodes[1];
@@ -380,6 +381,52 @@ START_TEST(refuses_a_state_that_is_larger_than_its_memory)
 }
 END_TEST
 
+/* Whoever may not see all events shares nothing with others: neither what was folded before, nor what is folded for it. */
+START_TEST(a_filtered_state_is_nobody_elses)
+{
+	static const struct slice agents[] = {SLICE_LITERAL("agentId0")};
+	struct arena arena;
+	struct filter *filter;
+	struct filter_error error;
+	arena_init(&arena, 1 << 16);
+	struct value *map = value_put(value_map(&arena), "agent", value_push(value_array(&arena), value_string(&arena, agents[0])));
+	ck_assert_int_eq(filter_compile(NULL, map, (struct filter_patterns){NULL, 0}, &filter, &error), OK);
+	fill_with_snapshots();
+	size_t kept = fake.kept;
+	struct question *question = question_new_state(9, FAKE_SESSION, RECORD_ID_MAX, NULL, filter);
+	question->deadline_ns = clock_mono_ns() + NS_PER_S;
+	question->asker = node;
+	node->recalls = node->entries_read = 0;
+	states_ask(node->states, question);
+	fake_give_all(node);
+	ck_assert_int_eq(node->answer->error, OK);
+	ck_assert_uint_eq(node->recalls, 0);
+	ck_assert_uint_ge(node->entries_read, 300);
+	ck_assert_uint_eq(fake.kept, kept);
+	struct buf wanted;
+	buf_init(&wanted);
+	struct fold_rules *rules = fold_rules_new(&intake_fields_default, 1);
+	struct fold *fold = fold_new(rules, SIZE_MAX, FAKE_SESSION, (struct record_id){0}, 0);
+	for (size_t i = 0; i < fake.count; i++) {
+		const struct model_event *event = &fake.events[i];
+		struct record *record = intake_record(&intake_fields_default, slice_of(event->channel), buf_slice(&event->payload), 1, 0);
+		if (slice_equal(record->agent, agents[0]))
+			ck_assert_int_eq(fold_add(fold, event->id, slice_of(event->channel), buf_slice(&event->payload)), OK);
+		record_unref(record);
+	}
+	fold_write(fold, &wanted);
+	ck_assert_uint_gt(fold->events, 5);
+	ck_assert_uint_eq(wanted.len, node->answer->state->len);
+	ck_assert_mem_eq(wanted.bytes, node->answer->state->bytes, wanted.len);
+	fold_free(fold);
+	fold_rules_free(rules);
+	buf_fini(&wanted);
+	fake_look(node, RECORD_ID_MAX);
+	filter_unref(filter);
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(limits_those_that_wait)
 {
 	fake_add(50);
@@ -418,6 +465,7 @@ int main(void)
 	tcase_add_test(tests, the_deadline_counts_from_the_last_progress);
 	tcase_add_test(tests, says_so_when_redis_is_away_or_refuses);
 	tcase_add_test(tests, refuses_a_state_that_is_larger_than_its_memory);
+	tcase_add_test(tests, a_filtered_state_is_nobody_elses);
 	tcase_add_test(tests, limits_those_that_wait);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
