@@ -100,8 +100,8 @@ static inline void assert_nothing_between(const struct node *node, struct record
 		const struct entry *entry = &redis->log[i];
 		if (record_id_compare(entry->id, before) >= 0)
 			break;
-		ck_assert_msg(entry->is_trimmed, "seed %" PRIu64 ": %s left out %" PRIu64 "-%" PRIu64 " %s",
-		              redis->seed, node->name, entry->id.ms, entry->id.seq, entry->payload);
+		must_hold(entry->is_trimmed, "seed %" PRIu64 ": %s left out %" PRIu64 "-%" PRIu64 " %s", redis->seed,
+		          node->name, entry->id.ms, entry->id.seq, entry->payload);
 	}
 }
 
@@ -116,19 +116,18 @@ static inline void check_recorded(struct node *node, const struct record *record
 {
 	const struct entry *entry = find_entry(node->redis, record->id);
 	unsigned number = number_of(record->payload);
-	ck_assert_msg(record_id_compare(record->id, node->head) > 0, "seed %" PRIu64 ": %s went back",
-	              node->redis->seed, node->name);
+	must_hold(record_id_compare(record->id, node->head) > 0, "seed %" PRIu64 ": %s went back", node->redis->seed,
+	          node->name);
 	assert_nothing_between(node, node->head, record->id);
 	if (entry && node->epoch == node->redis->epoch) {
-		ck_assert_msg(slice_is(record->payload, entry->payload), "seed %" PRIu64 ": %s: %.*s for %s",
-		              node->redis->seed, node->name, (int)record->payload.len, record->payload.ptr,
-		              entry->payload);
-		ck_assert(slice_is(record->channel, entry->channel));
+		must_hold(slice_is(record->payload, entry->payload), "seed %" PRIu64 ": %s: %.*s for %s",
+		          node->redis->seed, node->name, (int)record->payload.len, record->payload.ptr, entry->payload);
+		must_hold(slice_is(record->channel, entry->channel), "%s: another channel", node->name);
 	}
 	if (number < EVENTS_MAX)
-		ck_assert_msg(!node->was_unrecorded[number] || record->is_repeat ||
-		                  node->redis->times_stored[number] > 1 || node->redis->has_losses,
-		              "seed %" PRIu64 ": %s: %u twice", node->redis->seed, node->name, number);
+		must_hold(!node->was_unrecorded[number] || record->is_repeat || node->redis->times_stored[number] > 1 ||
+		              node->redis->has_losses,
+		          "seed %" PRIu64 ": %s: %u twice", node->redis->seed, node->name, number);
 	node->repeats += record->is_repeat;
 	node->head = record->id;
 	node->delivered++;
@@ -137,24 +136,28 @@ static inline void check_recorded(struct node *node, const struct record *record
 static inline void on_deliver(void *context, struct record_batch *batch)
 {
 	struct node *node = context;
-	ck_assert_uint_gt(batch->count, 0);
-	ck_assert_msg(batch->is_recorded == node->is_recorded, "seed %" PRIu64 ": %s was not told", node->redis->seed,
-	              node->name);
+	must_hold(batch->count > 0, "%s gave an empty batch", node->name);
+	must_hold(batch->is_recorded == node->is_recorded, "seed %" PRIu64 ": %s was not told", node->redis->seed,
+	          node->name);
 	if (batch->is_recorded) {
-		ck_assert(record_id_compare(batch->after, node->head) >= 0);
+		must_hold(record_id_compare(batch->after, node->head) >= 0,
+		          "seed %" PRIu64 ": %s began a batch before its head", node->redis->seed, node->name);
 		assert_nothing_between(node, node->head, record_id_next(batch->after));
 		node->head = batch->after;
 	} else {
-		ck_assert(record_id_is_zero(batch->after));
+		must_hold(record_id_is_zero(batch->after), "%s: a batch without ids follows one", node->name);
 	}
 	for (size_t i = 0; i < batch->count; i++) {
 		struct record *record = batch->records[i];
 		unsigned number = number_of(record->payload);
-		ck_assert_int_eq(record_id_is_zero(record->id), !batch->is_recorded);
+		must_hold(record_id_is_zero(record->id) == !batch->is_recorded, "%s: ids and none in one batch",
+		          node->name);
 		if (batch->is_recorded) {
 			check_recorded(node, record);
 		} else {
-			ck_assert(number == EVENTS_MAX || !node->was_unrecorded[number]);
+			must_hold(number == EVENTS_MAX || !node->was_unrecorded[number],
+			          "seed %" PRIu64 ": %s gave %u twice without an id", node->redis->seed, node->name,
+			          number);
 			if (number < EVENTS_MAX)
 				node->was_unrecorded[number] = true;
 			node->unrecorded++;

@@ -230,8 +230,8 @@ static void check_log(void)
 		bool was_heard = false;
 		for (size_t i = 0; i < redis.node_count; i++)
 			was_heard = was_heard || (redis.nodes[i].is_alive && redis.nodes[i].was_heard[number]);
-		ck_assert_msg(redis.times_stored[number] || !was_heard, "seed %" PRIu64 ": %u is not in the log",
-		              now.seed, number);
+		must_hold(redis.times_stored[number] || !was_heard, "seed %" PRIu64 ": %u is not in the log", now.seed,
+		          number);
 	}
 	for (size_t kind = 0; kind < ALIKE_KINDS && !redis.has_losses; kind++) {
 		size_t heard = 0;
@@ -239,9 +239,9 @@ static void check_log(void)
 			if (redis.nodes[i].is_alive && redis.nodes[i].alike_heard[kind] > heard)
 				heard = redis.nodes[i].alike_heard[kind];
 		}
-		ck_assert_msg(alike[kind] <= now.alike_published[kind] && (now.has_breaks || alike[kind] >= heard),
-		              "seed %" PRIu64 ": %zu of %zu alike are in the log, %zu heard", now.seed, alike[kind],
-		              now.alike_published[kind], heard);
+		must_hold(alike[kind] <= now.alike_published[kind] && (now.has_breaks || alike[kind] >= heard),
+		          "seed %" PRIu64 ": %zu of %zu alike are in the log, %zu heard", now.seed, alike[kind],
+		          now.alike_published[kind], heard);
 	}
 }
 
