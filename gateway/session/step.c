@@ -70,14 +70,24 @@ static void fail(struct step *step, const struct reader *reader)
 	free(step);
 }
 
+/* NULL: there is none. */
+static struct step *take_first(struct replay *replay)
+{
+	struct list *first = replay->steps.next;
+	if (first == &replay->steps)
+		return NULL;
+	replay->steps.next = first->next;
+	first->next->prev = &replay->steps;
+	list_init(first);
+	return LIST_ENTRY(first, struct step, in_replay);
+}
+
 /* One that stepped back has moved nothing before it was done; the way back begins anew. */
 void steps_end(struct replay *replay)
 {
 	close_back(replay);
-	while (!list_is_empty(&replay->steps)) {
-		struct step *step = LIST_ENTRY(replay->steps.next, struct step, in_replay);
+	for (struct step *step; (step = take_first(replay));)
 		finish(step, step->is_back ? 0 : step->done);
-	}
 }
 
 static bool has_steps(const struct replay *replay)
