@@ -86,9 +86,12 @@ static struct place *place_of(struct list *link)
 
 void warm_fit(struct warm *warm, size_t bytes_max)
 {
-	while (warm->bytes > bytes_max && !list_is_empty(&warm->by_use)) {
-		struct place *oldest = LIST_ENTRY(warm->by_use.next, struct place, by_use);
+	LIST_FOREACH(&warm->by_use, at, following)
+	{
+		struct place *oldest = LIST_ENTRY(at, struct place, by_use);
 		struct warm_session *session = oldest->session;
+		if (warm->bytes <= bytes_max)
+			return;
 		drop_place(warm, oldest);
 		drop_empty_session(warm, session);
 	}
@@ -245,8 +248,10 @@ void warm_drop(struct warm *warm, struct slice name)
 	struct warm_session *session = table_get(&warm->sessions, name);
 	if (!session)
 		return;
-	while (!list_is_empty(&session->places))
-		drop_place(warm, place_of(session->places.next));
+	LIST_FOREACH(&session->places, at, following)
+	{
+		drop_place(warm, place_of(at));
+	}
 	drop_empty_session(warm, session);
 }
 
