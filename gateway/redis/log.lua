@@ -284,8 +284,8 @@ end
 
 -- Snapshots go with their session's stream, which lives longer with each event.
 local function live_as_long(key, stream)
-	local left_ms = call('PTTL', stream)
-	if left_ms > 0 then
+	local left_ms = pcall('PTTL', stream)
+	if type(left_ms) == 'number' and left_ms > 0 then
 		pcall('PEXPIRE', key, left_ms)
 	end
 end

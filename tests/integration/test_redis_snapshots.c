@@ -126,6 +126,18 @@ START_TEST(tells_what_redis_refuses_and_survives_what_it_cannot_keep)
 }
 END_TEST
 
+START_TEST(needs_no_right_that_the_log_does_not_need)
+{
+	redis_server_do(redis, "XADD tg:session:s 100-0 c x p y");
+	redis_server_do(redis, "ACL SETUSER default -pttl -xdel -unlink");
+	ck_assert_int_eq(logrig_inspect(&rig, "s"), LOGSCRIPT_OK);
+	ck_assert_uint_eq(rig.facts.length, 1);
+	keep(10, "ten");
+	logscript_forget(rig.script, SLICE_LITERAL("s"), (struct record_id){10, 0});
+	ck_assert_uint_eq(recall(0, 100), 10);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("snapshots");
@@ -133,6 +145,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, start, end);
 	tcase_add_test(tests, keeps_snapshots_as_long_as_the_stream_and_recalls_the_nearest);
 	tcase_add_test(tests, tells_what_redis_refuses_and_survives_what_it_cannot_keep);
+	tcase_add_test(tests, needs_no_right_that_the_log_does_not_need);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }
