@@ -329,7 +329,8 @@ end
 -- Later ones are not followed by earlier ones: what is refused for that was of no use.
 if verb == 'keep' then
 	local stream, key = prefix .. 'session:' .. ARGV[2], prefix .. 'snap:' .. ARGV[2]
-	if call('EXISTS', stream) == 0 then
+	local left_ms = pcall('PTTL', stream)
+	if type(left_ms) ~= 'number' or left_ms == -2 then -- what would stay for ever is not kept
 		return {'OK', 0}
 	end
 	local id = pcall('XADD', key, 'MAXLEN', '~', ARGV[3], ARGV[4], 'v', ARGV[5], 'e', ARGV[6], 'n', ARGV[7], 'x', ARGV[8],

@@ -133,8 +133,9 @@ START_TEST(needs_no_right_that_the_log_does_not_need)
 	ck_assert_int_eq(logrig_inspect(&rig, "s"), LOGSCRIPT_OK);
 	ck_assert_uint_eq(rig.facts.length, 1);
 	keep(10, "ten");
+	ck_assert_uint_eq(recall(0, 100), 0); /* it would stay for ever */
 	logscript_forget(rig.script, SLICE_LITERAL("s"), (struct record_id){10, 0});
-	ck_assert_uint_eq(recall(0, 100), 10);
+	ck_assert_uint_eq(recall(0, 100), 0);
 }
 END_TEST
 
