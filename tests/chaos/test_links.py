@@ -49,7 +49,7 @@ class Links(unittest.TestCase):
         def swallow():
             deaf = proxies[nodes.nodes.index(nodes.recorder())]
             deaf.is_frozen = True
-            support.let_pass(2)
+            support.let_pass(1.5) # longer than others wait before they take the lease by force, shorter than record.grace
             deaf.is_frozen = False
 
         nodes.publish_during(swallow, rate=fleet.RATE // 2)
