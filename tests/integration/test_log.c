@@ -203,6 +203,8 @@ START_TEST(a_node_that_starts_later_reads_the_log_for_who_resumes)
 	struct watcher watcher;
 	struct record_id id = {0};
 	publish(1500);
+	gateway_wait_metric(nodes[0], "events_in_total", "kind=\"trace\"", 1500);
+	gateway_wait_metric(nodes[0], "pending_events", "", 0);
 	struct gateway *late = gateway_start(TEST_GATEWAY, redis_server_url(redis), NULL);
 	watcher_open(&watcher, gateway_port(late), "\"channels\":[\"trace:*\"],\"since\":\"earliest\"");
 	publish(100);
