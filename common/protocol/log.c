@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define EPOCH_DIGITS 8 /* of a cursor */
+#define EPOCH_DIGITS 16
+#define CURSOR_EPOCH_DIGITS 8
 
 const struct record_id RECORD_ID_MAX = {UINT64_MAX, UINT64_MAX};
 
@@ -32,7 +33,7 @@ struct record_id record_id_previous(struct record_id id)
 	return id.ms > 0 ? (struct record_id){id.ms - 1, UINT64_MAX} : id;
 }
 
-static size_t write_number(char *out, uint64_t number)
+size_t decimal_write(char *out, uint64_t number)
 {
 	char reversed[20];
 	size_t count = 0;
@@ -47,9 +48,9 @@ static size_t write_number(char *out, uint64_t number)
 
 size_t record_id_write(char out[RECORD_ID_TEXT], struct record_id id)
 {
-	size_t len = write_number(out, id.ms);
+	size_t len = decimal_write(out, id.ms);
 	out[len++] = '-';
-	len += write_number(out + len, id.seq);
+	len += decimal_write(out + len, id.seq);
 	out[len] = '\0';
 	return len;
 }
@@ -93,26 +94,35 @@ size_t cursor_write(char out[CURSOR_TEXT], struct record_id id, uint64_t log_epo
 	size_t len = record_id_write(out, id);
 	uint32_t epoch = cursor_epoch(log_epoch);
 	out[len++] = '.';
-	for (int shift = 4 * (EPOCH_DIGITS - 1); shift >= 0; shift -= 4)
+	for (int shift = 4 * (CURSOR_EPOCH_DIGITS - 1); shift >= 0; shift -= 4)
 		out[len++] = "0123456789abcdef"[epoch >> shift & 15];
 	out[len] = '\0';
 	return len;
 }
 
-static enum err parse_epoch(struct slice text, uint32_t *ret_epoch)
+static enum err parse_hex(struct slice text, size_t digits, uint64_t *ret_number)
 {
-	uint32_t epoch = 0;
-	if (text.len != EPOCH_DIGITS)
+	uint64_t number = 0;
+	if (text.len != digits)
 		return ERR_INVALID;
 	for (size_t i = 0; i < text.len; i++) {
 		char digit = text.ptr[i];
 		if (digit >= '0' && digit <= '9')
-			epoch = epoch << 4 | (uint32_t)(digit - '0');
+			number = number << 4 | (uint64_t)(digit - '0');
 		else if (digit >= 'a' && digit <= 'f')
-			epoch = epoch << 4 | (uint32_t)(digit - 'a' + 10);
+			number = number << 4 | (uint64_t)(digit - 'a' + 10);
 		else
 			return ERR_INVALID;
 	}
+	*ret_number = number;
+	return OK;
+}
+
+enum err epoch_parse(struct slice text, uint64_t *ret_epoch)
+{
+	uint64_t epoch;
+	if (parse_hex(text, EPOCH_DIGITS, &epoch) || epoch == 0)
+		return ERR_INVALID;
 	*ret_epoch = epoch;
 	return OK;
 }
@@ -123,10 +133,12 @@ enum err cursor_parse(struct slice text, struct cursor *ret_cursor)
 	struct slice id = text;
 	const char *dot = text.len ? memchr(text.ptr, '.', text.len) : NULL;
 	if (dot) {
+		uint64_t epoch;
 		id.len = (size_t)(dot - text.ptr);
-		cursor.has_epoch = true;
-		if (parse_epoch((struct slice){dot + 1, text.len - id.len - 1}, &cursor.epoch))
+		if (parse_hex((struct slice){dot + 1, text.len - id.len - 1}, CURSOR_EPOCH_DIGITS, &epoch))
 			return ERR_INVALID;
+		cursor.has_epoch = true;
+		cursor.epoch = (uint32_t)epoch;
 	}
 	if (record_id_parse(id, &cursor.id))
 		return ERR_INVALID;

@@ -5,25 +5,12 @@
 
 #define DIGITS_MAX 20
 
-static size_t write_digits(uint64_t number, char ret_digits[DIGITS_MAX])
-{
-	char reversed[DIGITS_MAX];
-	size_t count = 0;
-	do {
-		reversed[count++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	for (size_t i = 0; i < count; i++)
-		ret_digits[i] = reversed[count - 1 - i];
-	return count;
-}
-
 /* A time with fewer digits is padded with spaces in front, which JSON allows there; for one with more the bytes before
  * it move into the room kept for the id. */
 void record_set_ts(struct record *record, uint64_t ts_ms)
 {
 	char digits[DIGITS_MAX];
-	size_t count = write_digits(ts_ms, digits), width = strcspn(record->ts_at, ",");
+	size_t count = decimal_write(digits, ts_ms), width = strcspn(record->ts_at, ",");
 	if (count > width) {
 		size_t more = count - width;
 		memmove(record->plain_element - more, record->plain_element,
@@ -45,9 +32,7 @@ void record_stamp(struct record *record, struct record_id id)
 	size_t len = strlen(head);
 	const char *element_end = record->element.ptr + record->element.len;
 	record_set_ts(record, id.ms);
-	len += write_digits(id.ms, head + len);
-	head[len++] = '-';
-	len += write_digits(id.seq, head + len);
+	len += record_id_write(head + len, id);
 	head[len++] = '"';
 	head[len++] = ','; /* over the plain element's brace */
 	char *start = record->plain_element + 1 - len;

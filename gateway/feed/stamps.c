@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define EPOCH_DIGITS 16
 #define LENGTH_DIGITS_MAX 9 /* of a channel name */
 
 static bool take_char(struct slice *text, char expected)
@@ -35,20 +34,7 @@ static bool take_id(struct slice *text, char end, struct record_id *ret_id)
 static bool take_epoch(struct slice *text, uint64_t *ret_epoch)
 {
 	struct slice word;
-	uint64_t epoch = 0;
-	if (!take_until(text, ' ', &word) || word.len != EPOCH_DIGITS)
-		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		char digit = word.ptr[i];
-		if (digit >= '0' && digit <= '9')
-			epoch = epoch << 4 | (uint64_t)(digit - '0');
-		else if (digit >= 'a' && digit <= 'f')
-			epoch = epoch << 4 | (uint64_t)(digit - 'a' + 10);
-		else
-			return false;
-	}
-	*ret_epoch = epoch;
-	return epoch != 0;
+	return take_until(text, ' ', &word) && epoch_parse(word, ret_epoch) == OK;
 }
 
 static bool take_length(struct slice *text, size_t *ret_length)

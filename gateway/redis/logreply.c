@@ -3,7 +3,6 @@
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 
-#define EPOCH_DIGITS 16
 #define ODD_ANSWER "an answer that the script does not give"
 
 static void refuse(struct logreply *outcome, const char *why)
@@ -77,22 +76,9 @@ static bool read_u64(const redisReply *reply, uint64_t *ret_number)
 	return text.len > 0;
 }
 
-/* 64 bits in hex. */
 static bool read_epoch(const redisReply *reply, uint64_t *ret_epoch)
 {
-	struct slice text = text_of(reply);
-	uint64_t epoch = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		char digit = text.ptr[i];
-		if (digit >= '0' && digit <= '9')
-			epoch = epoch << 4 | (uint64_t)(digit - '0');
-		else if (digit >= 'a' && digit <= 'f')
-			epoch = epoch << 4 | (uint64_t)(digit - 'a' + 10);
-		else
-			return false;
-	}
-	*ret_epoch = epoch;
-	return text.len == EPOCH_DIGITS;
+	return epoch_parse(text_of(reply), ret_epoch) == OK;
 }
 
 /* Epoch, base, last: three elements. An epoch of no text: there is none. */

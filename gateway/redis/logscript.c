@@ -6,6 +6,13 @@
 #include "gateway/redis/logcall.h"
 #include "gateway/redis/resp.h"
 
+const char *logscript_why(enum logscript_result result, const char *why)
+{
+	if (result == LOGSCRIPT_OK)
+		return NULL;
+	return why && *why ? why : "Redis refused";
+}
+
 static struct call *new_verb(struct logscript *script, enum call_kind kind, uint64_t ticket, void *context,
                              const char *verb, size_t arguments)
 {

@@ -50,6 +50,9 @@ enum logscript_result {
 	LOGSCRIPT_LOST,        /* the link ended: done or not, nobody knows */
 };
 
+/* What was refused, in Redis' words as far as there are some; NULL: nothing was. */
+const char *logscript_why(enum logscript_result result, const char *why);
+
 typedef void logscript_done(void *context, uint64_t ticket, enum logscript_result result, const char *why);
 typedef void logscript_opened(void *context, uint64_t ticket, enum logscript_result result, const struct log_position *position, const char *why);
 typedef void logscript_stored(void *context, uint64_t ticket, enum logscript_result result, struct record_id id, const char *why);

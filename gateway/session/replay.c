@@ -31,21 +31,12 @@ struct value *replay_message(const struct replay *replay, const char *op)
 	return value_put(message, "replay", value_text(arena, replay->key));
 }
 
-static struct value *id_or_null(struct arena *arena, struct record_id id)
-{
-	char text[RECORD_ID_TEXT];
-	if (record_id_is_zero(id))
-		return value_null(arena);
-	const char *kept = arena_copy(arena, text, record_id_write(text, id));
-	return kept ? value_text(arena, kept) : NULL;
-}
-
 void replay_tell_gap(const struct replay *replay, struct record_id after, struct record_id before, const char *reason)
 {
 	struct arena *arena = &exchange_of(replay)->arena;
 	struct value *gap = replay_message(replay, "gap");
-	gap = value_put(gap, "after", id_or_null(arena, after));
-	gap = value_put(gap, "before", id_or_null(arena, before));
+	gap = value_put(gap, "after", gap_id(arena, after));
+	gap = value_put(gap, "before", gap_id(arena, before));
 	gap = value_put(gap, "dropped", value_null(arena));
 	gap = value_put(gap, "reason", value_text(arena, reason));
 	metric_add(METRIC_GAPS, 1);

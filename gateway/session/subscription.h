@@ -61,6 +61,7 @@ void subscription_lose(struct subscription *subscription, size_t events, struct 
 void subscription_miss(struct subscription *subscription, const struct batch *batch); /* there is no memory for the batch */
 void subscription_offer(struct subscription *subscription, struct batch *batch);
 /* A gap message; what builders gave may be NULL. NULL: no memory. */
+struct value *gap_id(struct arena *arena, struct record_id id); /* null for zero; NULL: no memory */
 struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
 			       struct value *dropped, const char *reason) MUST_USE;
 /* The gap message for what was lost since the last one, which counts as told by it. before: the next event, zero: not known.

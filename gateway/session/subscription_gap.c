@@ -29,7 +29,7 @@ struct value *subscription_gap(const struct subscription *subscription, struct v
 	return value_put(gap, "reason", value_text(arena, reason));
 }
 
-static struct value *id_or_null(struct arena *arena, struct record_id id)
+struct value *gap_id(struct arena *arena, struct record_id id)
 {
 	char text[RECORD_ID_TEXT];
 	if (record_id_is_zero(id))
@@ -44,7 +44,7 @@ static struct value *gap_between(const struct subscription *subscription, struct
 	struct arena *arena = &subscription->session->exchange->arena;
 	struct value *count = dropped ? value_uint(arena, dropped) : value_null(arena);
 	metric_add(METRIC_GAPS, 1);
-	return subscription_gap(subscription, id_or_null(arena, after), id_or_null(arena, before), count, reason);
+	return subscription_gap(subscription, gap_id(arena, after), gap_id(arena, before), count, reason);
 }
 
 struct value *subscription_take_gap(struct subscription *subscription, struct record_id before)

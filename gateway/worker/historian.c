@@ -41,20 +41,13 @@ struct historian {
 	struct historian_states desk;
 };
 
-static const char *text_of(enum logscript_result result, const char *why)
-{
-	if (result == LOGSCRIPT_OK)
-		return NULL;
-	return why && *why ? why : "Redis refused";
-}
-
 /* A lost link has been told to the archive by then: its tickets are void. */
 static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries,
                     size_t count, const char *why)
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
-		archive_on_read(historian->archive, ticket, entries, count, text_of(result, why));
+		archive_on_read(historian->archive, ticket, entries, count, logscript_why(result, why));
 }
 
 static void on_inspected(void *context, uint64_t ticket, enum logscript_result result,
@@ -62,7 +55,7 @@ static void on_inspected(void *context, uint64_t ticket, enum logscript_result r
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
-		archive_on_facts(historian->archive, ticket, stream, log, text_of(result, why));
+		archive_on_facts(historian->archive, ticket, stream, log, logscript_why(result, why));
 }
 
 static void on_stored(void *context, uint64_t ticket, enum logscript_result result, struct record_id id,
@@ -70,7 +63,7 @@ static void on_stored(void *context, uint64_t ticket, enum logscript_result resu
 {
 	struct historian *historian = context;
 	if (result != LOGSCRIPT_LOST)
-		archive_on_published(historian->archive, ticket, id, text_of(result, why));
+		archive_on_published(historian->archive, ticket, id, logscript_why(result, why));
 }
 
 static void on_listed(void *context, uint64_t ticket, enum logscript_result result, uint64_t cursor,
@@ -82,7 +75,7 @@ static void on_listed(void *context, uint64_t ticket, enum logscript_result resu
 	struct session_list *list = result == LOGSCRIPT_OK ? session_list_new(cursor, sessions, count) : NULL;
 	if (result == LOGSCRIPT_OK && !list)
 		why = err_name(ERR_NOMEM);
-	archive_on_list(historian->archive, ticket, list, list ? NULL : text_of(LOGSCRIPT_REFUSED, why));
+	archive_on_list(historian->archive, ticket, list, list ? NULL : logscript_why(LOGSCRIPT_REFUSED, why));
 }
 
 static enum err op_read(void *context, uint64_t ticket, const struct page_query *query, size_t count)

@@ -10,20 +10,13 @@
 #define SNAPSHOT_EVENTS 2000
 #define SNAPSHOT_BYTES ((size_t)4 * 1024 * 1024)
 
-static const char *text_of(enum logscript_result result, const char *why)
-{
-	if (result == LOGSCRIPT_OK)
-		return NULL;
-	return why && *why ? why : "Redis refused";
-}
-
 /* A lost link has been told to the states by then: its tickets are void. */
 static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries,
                     size_t count, const char *why)
 {
 	struct historian_states *desk = context;
 	if (result != LOGSCRIPT_LOST)
-		states_on_read(desk->states, ticket, entries, count, text_of(result, why));
+		states_on_read(desk->states, ticket, entries, count, logscript_why(result, why));
 }
 
 static void on_inspected(void *context, uint64_t ticket, enum logscript_result result,
@@ -31,7 +24,7 @@ static void on_inspected(void *context, uint64_t ticket, enum logscript_result r
 {
 	struct historian_states *desk = context;
 	if (result != LOGSCRIPT_LOST)
-		states_on_facts(desk->states, ticket, stream, log, text_of(result, why));
+		states_on_facts(desk->states, ticket, stream, log, logscript_why(result, why));
 }
 
 static void on_recalled(void *context, uint64_t ticket, enum logscript_result result, const struct snapshot *snapshot,
@@ -39,7 +32,7 @@ static void on_recalled(void *context, uint64_t ticket, enum logscript_result re
 {
 	struct historian_states *desk = context;
 	if (result != LOGSCRIPT_LOST)
-		states_on_snapshot(desk->states, ticket, snapshot, text_of(result, why));
+		states_on_snapshot(desk->states, ticket, snapshot, logscript_why(result, why));
 }
 
 static enum err op_read(void *context, uint64_t ticket, const struct page_query *query, size_t count)
