@@ -1,5 +1,6 @@
 #include "common/client/message.h"
 
+#include "common/base/decimal.h"
 #include "common/codec/base64.h"
 #include "common/codec/json.h"
 
@@ -13,16 +14,7 @@ struct slice tgc_inside(struct slice raw)
 
 static bool read_number(struct slice raw, uint64_t *ret_number)
 {
-	uint64_t number = 0;
-	if (raw.len == 0 || raw.len > DIGITS_MAX)
-		return false;
-	for (size_t i = 0; i < raw.len; i++) {
-		if (raw.ptr[i] < '0' || raw.ptr[i] > '9')
-			return false;
-		number = number * 10 + (uint64_t)(raw.ptr[i] - '0');
-	}
-	*ret_number = number;
-	return true;
+	return raw.len <= DIGITS_MAX && decimal_read(raw, UINT64_MAX, ret_number);
 }
 
 uint64_t tgc_number(struct slice raw)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/decimal.h"
 #include "common/client/sha1.h"
 #include "common/codec/base64.h"
 
@@ -118,15 +119,8 @@ static bool read_headers(struct slice lines, struct seen *seen)
 /* A decimal number of at most nine digits; -1: it is none. */
 static int64_t read_number(struct slice text)
 {
-	int64_t number = 0;
-	if (text.len == 0 || text.len > 9)
-		return -1;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return -1;
-		number = number * 10 + (text.ptr[i] - '0');
-	}
-	return number;
+	uint64_t number;
+	return text.len <= 9 && decimal_read(text, UINT64_MAX, &number) ? (int64_t)number : -1;
 }
 
 /* Static text that says what is wrong with a 101, NULL: nothing. */

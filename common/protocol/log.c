@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/decimal.h"
+
 #define EPOCH_DIGITS 16
 #define CURSOR_EPOCH_DIGITS 8
 
@@ -33,19 +35,6 @@ struct record_id record_id_previous(struct record_id id)
 	return id.ms > 0 ? (struct record_id){id.ms - 1, UINT64_MAX} : id;
 }
 
-size_t decimal_write(char *out, uint64_t number)
-{
-	char reversed[20];
-	size_t count = 0;
-	do {
-		reversed[count++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	for (size_t i = 0; i < count; i++)
-		out[i] = reversed[count - 1 - i];
-	return count;
-}
-
 size_t record_id_write(char out[RECORD_ID_TEXT], struct record_id id)
 {
 	size_t len = decimal_write(out, id.ms);
@@ -57,17 +46,8 @@ size_t record_id_write(char out[RECORD_ID_TEXT], struct record_id id)
 
 static enum err parse_number(struct slice text, uint64_t *ret_number)
 {
-	uint64_t number = 0;
-	if (text.len == 0 || (text.len > 1 && text.ptr[0] == '0'))
-		return ERR_INVALID;
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned digit = (unsigned)(unsigned char)text.ptr[i] - '0';
-		if (digit > 9 || number > (UINT64_MAX - digit) / 10)
-			return ERR_INVALID;
-		number = number * 10 + digit;
-	}
-	*ret_number = number;
-	return OK;
+	bool has_zeros = text.len > 1 && text.ptr[0] == '0';
+	return !has_zeros && decimal_read(text, UINT64_MAX, ret_number) ? OK : ERR_INVALID;
 }
 
 enum err record_id_parse(struct slice text, struct record_id *ret_id)

@@ -24,7 +24,6 @@ int record_id_compare(struct record_id a, struct record_id b); /* < 0, 0, > 0 */
 bool record_id_is_zero(struct record_id id);
 struct record_id record_id_next(struct record_id id);     /* saturates at RECORD_ID_MAX */
 struct record_id record_id_previous(struct record_id id); /* saturates at zero */
-size_t decimal_write(char *out, uint64_t number);                      /* at most 20 digits, no NUL; gives their number */
 size_t record_id_write(char out[RECORD_ID_TEXT], struct record_id id); /* NUL-terminated; gives the length without it */
 /* Exactly <ms>-<seq>, both decimal without a sign or leading zeros, both 64 bits. ERR_INVALID. */
 enum err record_id_parse(struct slice text, struct record_id *ret_id) MUST_USE;

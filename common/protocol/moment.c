@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/protocol/log.h"
+#include "common/base/decimal.h"
 #include "common/protocol/value.h"
 
 #define ALLOWED "a cursor, milliseconds, an ISO 8601 time, \"earliest\", \"now\" or \"-5m\" is needed"
@@ -38,24 +39,10 @@ static size_t count_digits(struct slice text)
 	return count;
 }
 
-/* Digits only. False: more than 64 bits. */
-static bool read_digits(struct slice digits, uint64_t *ret_number)
-{
-	uint64_t number = 0;
-	for (size_t i = 0; i < digits.len; i++) {
-		uint64_t digit = (uint64_t)(digits.ptr[i] - '0');
-		if (number > (UINT64_MAX - digit) / 10)
-			return false;
-		number = number * 10 + digit;
-	}
-	*ret_number = number;
-	return true;
-}
-
 static enum err parse_ms(struct slice digits, struct moment *ret_moment, char ret_why[128])
 {
 	uint64_t ms;
-	if (!read_digits(digits, &ms))
+	if (!decimal_read(digits, UINT64_MAX, &ms))
 		return refuse(ERR_RANGE, "beyond 64 bits of milliseconds", ret_why);
 	return give_ms(ms, ret_moment);
 }
@@ -88,7 +75,7 @@ static enum err parse_relative(struct slice text, uint64_t now_ms, struct moment
 		return refuse(ERR_INVALID,
 		              "a time before now is a whole number and one unit of ms, s, m, h, d, as in \"-5m\"",
 		              ret_why);
-	if (!read_digits(digits, &count) || count > UINT64_MAX / each_ms)
+	if (!decimal_read(digits, UINT64_MAX, &count) || count > UINT64_MAX / each_ms)
 		return refuse(ERR_RANGE, "further back than 64 bits of milliseconds", ret_why);
 	return give_ms(count * each_ms < now_ms ? now_ms - count * each_ms : 0, ret_moment);
 }

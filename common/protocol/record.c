@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 20
+#include "common/base/decimal.h"
 
 /* A time with fewer digits is padded with spaces in front, which JSON allows there; for one with more the bytes before
  * it move into the room kept for the id. */
 void record_set_ts(struct record *record, uint64_t ts_ms)
 {
-	char digits[DIGITS_MAX];
+	char digits[DECIMAL_DIGITS_MAX];
 	size_t count = decimal_write(digits, ts_ms), width = strcspn(record->ts_at, ",");
 	if (count > width) {
 		size_t more = count - width;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/decimal.h"
+
 #define LENGTH_DIGITS_MAX 9 /* of a channel name */
 
 static bool take_char(struct slice *text, char expected)
@@ -40,15 +42,10 @@ static bool take_epoch(struct slice *text, uint64_t *ret_epoch)
 static bool take_length(struct slice *text, size_t *ret_length)
 {
 	struct slice word;
-	size_t length = 0;
-	if (!take_until(text, '\n', &word) || word.len == 0 || word.len > LENGTH_DIGITS_MAX)
+	uint64_t length;
+	if (!take_until(text, '\n', &word) || word.len > LENGTH_DIGITS_MAX || !decimal_read(word, SIZE_MAX, &length))
 		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		if (word.ptr[i] < '0' || word.ptr[i] > '9')
-			return false;
-		length = length * 10 + (size_t)(word.ptr[i] - '0');
-	}
-	*ret_length = length;
+	*ret_length = (size_t)length;
 	return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/decimal.h"
+
 #define LENGTH_DIGITS_MAX 18 /* below 2^63 */
 #define CHUNK_DIGITS_MAX 15
 #define LINE_END_BYTES 2 /* CR LF */
@@ -16,16 +18,7 @@ static bool refuse(struct refusal *ret_refusal, unsigned status, const char *cod
 
 static bool read_length(struct slice text, uint64_t *ret_length)
 {
-	uint64_t length = 0;
-	if (text.len == 0 || text.len > LENGTH_DIGITS_MAX)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		length = length * 10 + (uint64_t)(text.ptr[i] - '0');
-	}
-	*ret_length = length;
-	return true;
+	return text.len <= LENGTH_DIGITS_MAX && decimal_read(text, UINT64_MAX, ret_length);
 }
 
 bool body_open(struct body *body, const struct head *head, struct refusal *ret_refusal)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/decimal.h"
 #include "common/protocol/value.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/negotiate.h"
-#include "gateway/http/number.h"
 #include "gateway/http/response.h"
 #include "gateway/http/wish.h"
 
@@ -35,7 +35,7 @@ static bool read_limit(const struct api_request *request, struct history_request
 	struct slice text;
 	uint64_t max = history->is_ndjson ? UINT64_MAX - 1 : HISTORY_LIMIT_MAX;
 	history->limit = history->is_ndjson ? UINT64_MAX : HISTORY_LIMIT_DEFAULT;
-	if (!query_get(&request->query, "limit", &text) || (number_read(text, max, &history->limit) && history->limit))
+	if (!query_get(&request->query, "limit", &text) || (decimal_read(text, max, &history->limit) && history->limit))
 		return true;
 	return refuse(request, history->is_ndjson ? "limit: a whole number from 1 on is needed"
 						  : "limit: a whole number from 1 to 100000 is needed");

@@ -3,6 +3,8 @@
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 
+#include "common/base/decimal.h"
+
 #define ODD_ANSWER "an answer that the script does not give"
 
 static void refuse(struct logreply *outcome, const char *why)
@@ -60,20 +62,11 @@ static bool read_id(const redisReply *reply, struct record_id *ret_id)
 
 static bool read_u64(const redisReply *reply, uint64_t *ret_number)
 {
-	struct slice text = text_of(reply);
-	uint64_t number = 0;
 	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0) {
 		*ret_number = (uint64_t)reply->integer;
 		return true;
 	}
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned digit = (unsigned)(unsigned char)text.ptr[i] - '0';
-		if (digit > 9 || number > (UINT64_MAX - digit) / 10)
-			return false;
-		number = number * 10 + digit;
-	}
-	*ret_number = number;
-	return text.len > 0;
+	return decimal_read(text_of(reply), UINT64_MAX, ret_number);
 }
 
 static bool read_epoch(const redisReply *reply, uint64_t *ret_epoch)

@@ -1,5 +1,4 @@
 #include "gateway/http/handlers.h"
-#include "gateway/http/number.h"
 #include "gateway/http/past_error.h"
 #include "tests/support/suite.h"
 #include "tests/unit/http/fake_client.h"
@@ -176,21 +175,6 @@ START_TEST(a_head_has_no_body)
 }
 END_TEST
 
-START_TEST(numbers_are_digits_within_their_bounds)
-{
-	uint64_t number = 7;
-	ck_assert(number_read(SLICE_LITERAL("0"), 0, &number) && number == 0);
-	ck_assert(number_read(SLICE_LITERAL("0042"), 42, &number) && number == 42);
-	ck_assert(number_read(SLICE_LITERAL("18446744073709551615"), UINT64_MAX, &number) && number == UINT64_MAX);
-	ck_assert(!number_read(SLICE_LITERAL("18446744073709551616"), UINT64_MAX, &number));
-	ck_assert(!number_read(SLICE_LITERAL("43"), 42, &number));
-	ck_assert(!number_read(SLICE_LITERAL("5"), 3, &number));
-	ck_assert(!number_read(SLICE_LITERAL(""), 3, &number));
-	ck_assert(!number_read(SLICE_LITERAL("1 "), 3, &number));
-	ck_assert(!number_read(SLICE_LITERAL("+1"), 3, &number));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("api");
@@ -204,7 +188,6 @@ int main(void)
 	tcase_add_test(tests, lists_sessions_page_by_page);
 	tcase_add_test(tests, says_why_it_has_no_sessions);
 	tcase_add_test(tests, a_head_has_no_body);
-	tcase_add_test(tests, numbers_are_digits_within_their_bounds);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }
