@@ -2,6 +2,7 @@
 #include "common/thread/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -20,6 +21,12 @@ enum err thread_start(struct thread *thread, const char *name, void *(*body)(voi
 	snprintf(shown, sizeof shown, "%s", name);
 	pthread_setname_np(thread->handle, shown);
 	return OK;
+}
+
+void thread_give_way(void)
+{
+	const struct sched_param none = {0};
+	pthread_setschedparam(pthread_self(), SCHED_BATCH, &none); /* where it is refused nothing is worse than before */
 }
 
 void thread_join(struct thread *thread)

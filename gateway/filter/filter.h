@@ -44,6 +44,10 @@ struct filter_patterns {
 };
 enum err filter_compile(const struct value *channels, const struct value *filter, struct filter_patterns served,
 			struct filter **ret_filter, struct filter_error *ret_error) MUST_USE;
+/* The conjunction: what both match. Its canonical text is that of wish with scope's behind it, so equal pairs are equal; the index
+ * files it under the most selective key of the two. filter_single_session() and whatever else asks about a filter asks both. Gives a
+ * reference to a new filter that holds references to both. NULL: no memory. */
+struct filter *filter_within(struct filter *wish, struct filter *scope) MUST_USE;
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter); /* NULL is fine */
 

@@ -211,6 +211,7 @@ static void *run_thread(void *argument)
 	struct historian *historian = argument;
 	const struct upstream_owner owner = {
 	    .on_message = on_message, .on_read_end = on_read_end, .on_state = on_state, .context = historian};
+	thread_give_way(); /* the past never holds up what is live */
 	if (metrics_join() != OK)
 		log_warn(ROOM, "out of memory, this thread counts nothing");
 	if (upstream_new(historian->base, &historian->settings.upstream, owner, &historian->upstream) != OK)

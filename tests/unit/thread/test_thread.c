@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -43,6 +44,27 @@ START_TEST(runs_with_signals_blocked_and_leaves_those_of_the_starter)
 }
 END_TEST
 
+static void *give_way(void *argument)
+{
+	struct sched_param parameters;
+	thread_give_way();
+	pthread_getschedparam(pthread_self(), argument, &parameters);
+	return NULL;
+}
+
+START_TEST(gives_way_alone_when_asked_to)
+{
+	struct thread thread;
+	struct sched_param parameters;
+	int policy = -1, starters = -1;
+	ck_assert_int_eq(thread_start(&thread, "polite", give_way, &policy), OK);
+	thread_join(&thread);
+	ck_assert_int_eq(policy, SCHED_BATCH);
+	ck_assert_int_eq(pthread_getschedparam(pthread_self(), &starters, &parameters), 0);
+	ck_assert_int_ne(starters, SCHED_BATCH);
+}
+END_TEST
+
 START_TEST(shows_its_name_cut_to_what_the_kernel_takes)
 {
 	struct seen seen = {.argument = 0};
@@ -63,6 +85,7 @@ int main(void)
 	Suite *suite = suite_create("thread");
 	TCase *cases = tcase_create("thread");
 	tcase_add_test(cases, runs_with_signals_blocked_and_leaves_those_of_the_starter);
+	tcase_add_test(cases, gives_way_alone_when_asked_to);
 	tcase_add_test(cases, shows_its_name_cut_to_what_the_kernel_takes);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);
