@@ -6,7 +6,8 @@
 
 #define PORT_MAX 65535
 #define ADDRESS_FORM "is not an address of the form host:port or [v6]:port"
-#define ORIGIN_FORM "is not an origin of the form scheme://host[:port] (no path, no slash at the end) or *"
+#define ORIGIN_FORM                                                                                                    \
+	"is not an origin of the form scheme://host[:port] or scheme://*.domain[:port] (no path, no slash at the end) or *"
 
 static bool is_right(const struct load *load, enum option_id id)
 {
@@ -53,17 +54,21 @@ static bool is_address(const char *text)
 	return colon && is_host(text, (size_t)(colon - text)) && is_port(colon + 1, 0);
 }
 
+static void check_list(struct load *load, enum option_id id, const struct config_list *addresses)
+{
+	for (size_t i = 0; is_right(load, id) && i < addresses->count; i++) {
+		if (!is_address(addresses->items[i].ptr))
+			report(load, id, addresses->items[i].ptr, ADDRESS_FORM);
+	}
+}
+
 static void check_addresses(struct load *load)
 {
 	const struct config *config = load->config;
-	if (is_right(load, OPTION_listen)) {
-		for (size_t i = 0; i < config->listen.count; i++) {
-			if (!is_address(config->listen.items[i].ptr))
-				report(load, OPTION_listen, config->listen.items[i].ptr, ADDRESS_FORM);
-		}
-		if (config->listen.count == 0)
-			report(load, OPTION_listen, NULL, "needs at least one address, host:port");
-	}
+	check_list(load, OPTION_listen, &config->listen);
+	check_list(load, OPTION_tls_listen, &config->tls_listen);
+	if (is_right(load, OPTION_listen) && config->listen.count == 0)
+		report(load, OPTION_listen, NULL, "needs at least one address, host:port");
 	if (is_right(load, OPTION_admin_listen) && *config->admin_listen && !is_address(config->admin_listen))
 		report(load, OPTION_admin_listen, config->admin_listen, ADDRESS_FORM);
 }
@@ -89,7 +94,7 @@ static void check_patterns(struct load *load)
 	check_twice(load, OPTION_redis_patterns, &load->config->redis_patterns);
 }
 
-/* RFC 6454 section 6.2, as browsers send it. */
+/* RFC 6454 section 6.2, as browsers send it; the host may begin with a star that stands for whole labels. */
 static bool is_origin(const char *text)
 {
 	size_t scheme_len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
@@ -100,7 +105,8 @@ static bool is_origin(const char *text)
 	const char *host = text + scheme_len + 3;
 	const char *bracket = *host == '[' ? strchr(host, ']') : NULL;
 	size_t host_len = bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
-	if (!is_host(host, host_len))
+	size_t star_len = strncmp(host, "*.", 2) == 0 ? 2 : 0;
+	if (!is_host(host + star_len, host_len - star_len))
 		return false;
 	return host[host_len] == '\0' || (host[host_len] == ':' && is_port(host + host_len + 1, 1));
 }
@@ -112,6 +118,22 @@ static void check_origins(struct load *load)
 		if (!is_origin(origins->items[i].ptr))
 			report(load, OPTION_cors_origins, origins->items[i].ptr, ORIGIN_FORM);
 	}
+}
+
+static void check_tls(struct load *load)
+{
+	const struct config *config = load->config;
+	bool has_certificate = *config->tls_certificate_file;
+	if (!has_certificate && config->tls_listen.count)
+		report(load, OPTION_tls_listen, NULL, "needs tls.certificate_file");
+	if (!has_certificate && *config->tls_key_file)
+		report(load, OPTION_tls_key_file, NULL, "needs tls.certificate_file");
+	if (!is_right(load, OPTION_tls_client_auth) || strcmp(config->tls_client_auth, "no") == 0)
+		return;
+	if (!has_certificate)
+		report(load, OPTION_tls_client_auth, NULL, "needs tls.certificate_file");
+	else if (!*config->tls_client_ca_file)
+		report(load, OPTION_tls_client_auth, NULL, "needs tls.client_ca_file");
 }
 
 /* The scheme alone; the rest is the redis room's to read. */
@@ -151,6 +173,8 @@ void check_all(struct load *load)
 	const struct config *config = load->config;
 	check_addresses(load);
 	check_twice(load, OPTION_listen, &config->listen);
+	check_twice(load, OPTION_tls_listen, &config->tls_listen);
+	check_tls(load);
 	check_patterns(load);
 	check_origins(load);
 	check_redis_url(load);
