@@ -73,7 +73,7 @@ const struct blob *record_keep_packed(const struct record *record, struct blob *
 
 static const char *const kind_names[RECORD_KINDS] = {
     [RECORD_TRACE] = "trace", [RECORD_AGENT] = "agent", [RECORD_SWARM] = "swarm", [RECORD_PERFORMANCE] = "performance",
-    [RECORD_OTHER] = "other",
+    [RECORD_SYSTEM] = "system", [RECORD_OTHER] = "other",
 };
 
 enum record_kind record_kind_of(struct slice channel)

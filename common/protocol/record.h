@@ -17,7 +17,7 @@
 #include "common/data/blob.h"
 #include "common/protocol/log.h"
 
-enum record_kind { RECORD_TRACE, RECORD_AGENT, RECORD_SWARM, RECORD_PERFORMANCE, RECORD_OTHER, RECORD_KINDS };
+enum record_kind { RECORD_TRACE, RECORD_AGENT, RECORD_SWARM, RECORD_PERFORMANCE, RECORD_SYSTEM, RECORD_OTHER, RECORD_KINDS };
 enum record_format { RECORD_JSON, RECORD_TEXT, RECORD_BASE64 };
 
 struct record {
@@ -32,7 +32,7 @@ struct record {
 	struct slice element;    /* JSON, as above */
 	struct slice channel;    /* as published */
 	struct slice payload;    /* as published; for RECORD_JSON a view into element */
-	struct slice session, agent, type; /* unescaped UTF-8; empty when absent */
+	struct slice session, agent, type; /* unescaped UTF-8; empty when absent. What the gateway says of itself (RECORD_SYSTEM) has no session */
 	/* For record_stamp(): the element as it is without an id starts here, after RECORD_ID_ROOM free bytes; its 13 digits
 	 * of ts start at ts_at. */
 	char *plain_element, *ts_at;

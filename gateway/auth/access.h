@@ -16,10 +16,15 @@ struct record;
 /* Whether the op is granted at all. */
 bool access_may(const struct grants *grants, enum grant_op op);
 /* What of the wish this client may see: another filter, the conjunction of both, or the wish itself where all is granted. Gives a
- * reference. ERR_NOMEM. */
+ * reference. ERR_DENIED: it names system:*, which is not granted. ERR_NOMEM. */
 enum err access_narrow(const struct grants *grants, struct filter *wish, struct filter **ret_filter) MUST_USE;
 /* Whether this client may see, or publish, this very record. */
 bool access_covers(const struct grants *grants, const struct record *record);
+/* Whether every event exists for this client: then what is made for all may be shown to it as it is. */
+bool access_is_whole(const struct grants *grants);
+/* Whether there is a list of sessions for this client: not where it is granted channels or agents only, since a session's length and
+ * ids would tell it of events that it may not see. */
+bool access_lists_sessions(const struct grants *grants);
 /* Whether the list of sessions may name this one to the client, with its ids and length: only where every event of it may be seen. */
 bool access_covers_session(const struct grants *grants, struct slice session);
 

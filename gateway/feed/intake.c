@@ -208,9 +208,11 @@ struct record *intake_record(const struct intake_fields *fields, struct slice ch
 		at = put(at, payload.ptr, payload.len);
 	}
 	record->session = place_key(&draft, KEY_SESSION, data, &at);
+	if (record->kind == RECORD_SYSTEM)
+		record->session = SLICE_NONE;
 	record->agent = place_key(&draft, KEY_AGENT, data, &at);
 	record->type = place_key(&draft, KEY_TYPE, data, &at);
-	if (!record->session.len)
+	if (!record->session.len && record->kind != RECORD_SYSTEM)
 		record->session = session_of_channel(&draft, record->channel, &at);
 	record_set_ts(record, ts_ms);
 	return record;

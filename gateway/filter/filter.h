@@ -26,7 +26,11 @@
  * exists:false matches: != means present and different. A payload that is not JSON matches no condition at all.
  *
  * Entries of lists are strings, neither empty nor above 1024 bytes, and no list is empty. A record without a type matches
- * no list of types, not even "*". */
+ * no list of types, not even "*".
+ *
+ * Records of the gateway's own channels, system:*, are wanted only by a filter that names them: one of its channels begins with
+ * just that, letter by letter. So no glob meets them by chance, and they are no part of what is wanted by default. */
+#define FILTER_SYSTEM_PREFIX "system:"
 struct filter;
 
 /* Which part could not be compiled and why: "filter.where[1].op" "unknown operator \"=~\"; one of ..." */
@@ -51,6 +55,7 @@ struct filter *filter_within(struct filter *wish, struct filter *scope) MUST_USE
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter); /* NULL is fine */
 
+bool filter_wants_system(const struct filter *filter); /* it names channels of system:*; of a conjunction: the wish does */
 bool filter_match(const struct filter *filter, const struct record *record);
 /* True: it wants records of this one session only; the slice lives as long as the filter. */
 bool filter_single_session(const struct filter *filter, struct slice *ret_session);

@@ -124,6 +124,13 @@ static bool can_overlap(struct slice channel, struct slice served)
 	return memcmp(channel.ptr, served.ptr, shorter) == 0;
 }
 
+static bool is_system(struct slice channel)
+{
+	const struct slice prefix = SLICE_LITERAL(FILTER_SYSTEM_PREFIX);
+	return channel.len >= prefix.len && memcmp(channel.ptr, prefix.ptr, prefix.len) == 0;
+}
+
+/* The gateway's own channels are there whatever publishers it serves. */
 static enum err check_served(const struct text_list *channels, struct filter_patterns served,
                              struct filter_error *ret_error)
 {
@@ -131,6 +138,8 @@ static enum err check_served(const struct text_list *channels, struct filter_pat
 	for (size_t i = 0; i < channels->count && served.count; i++) {
 		struct slice channel = channels->items[i];
 		size_t at = 0, len = 0;
+		if (is_system(channel))
+			continue;
 		while (at < served.count && !can_overlap(channel, served.patterns[at]))
 			at++;
 		if (at < served.count)
@@ -151,8 +160,8 @@ static bool copy_served(struct arena *arena, struct filter_patterns served, stru
 	list.items = arena_alloc(arena, (served.count + 1) * sizeof *list.items);
 	if (!list.items)
 		return false;
-	for (; list.count < served.count; list.count++) {
-		if (!copy_text(arena, served.patterns[list.count], &list.items[list.count]))
+	for (size_t i = 0; i < served.count; i++) {
+		if (!is_system(served.patterns[i]) && !copy_text(arena, served.patterns[i], &list.items[list.count++]))
 			return false;
 	}
 	*ret_list = list;
@@ -267,6 +276,8 @@ enum err filter_compile(const struct value *channels, const struct value *filter
 		error = compile_lists(made, filter, &types, ret_error);
 	if (error != OK)
 		goto fail_filter;
+	for (size_t i = 0; i < patterns.count; i++)
+		made->wants_system = made->wants_system || is_system(patterns.items[i]);
 	sort_texts(&patterns);
 	sort_texts(&types);
 	sort_texts(&made->sessions);

@@ -13,6 +13,8 @@ void filter_unref(struct filter *filter)
 {
 	if (!filter || !refcount_drop(&filter->refs))
 		return;
+	filter_unref(filter->wish);
+	filter_unref(filter->scope);
 	arena_fini(&filter->arena);
 	free(filter);
 }
@@ -22,8 +24,15 @@ struct slice filter_canonical(const struct filter *filter)
 	return filter->canonical;
 }
 
+bool filter_wants_system(const struct filter *filter)
+{
+	return filter->wish ? filter_wants_system(filter->wish) : filter->wants_system;
+}
+
 bool filter_single_session(const struct filter *filter, struct slice *ret_session)
 {
+	if (filter->wish)
+		return filter_single_session(filter->wish, ret_session) || filter_single_session(filter->scope, ret_session);
 	if (filter->sessions.count != 1)
 		return false;
 	*ret_session = filter->sessions.items[0];
@@ -81,6 +90,10 @@ static bool wants_type(const struct filter *filter, struct slice type)
 
 bool filter_match(const struct filter *filter, const struct record *record)
 {
+	if (filter->wish)
+		return filter_match(filter->wish, record) && filter_match(filter->scope, record);
+	if (record->kind == RECORD_SYSTEM && !filter->wants_system)
+		return false;
 	if (!wants_text(&filter->sessions, record->session) || !wants_text(&filter->agents, record->agent) ||
 	    !wants_pattern(&filter->channels, record->channel) || !wants_type(filter, record->type))
 		return false;

@@ -29,10 +29,13 @@ struct pattern_list {
 	size_t glob_count;
 };
 
+/* Either lists and conditions, or (wish is not NULL) the conjunction of two filters and nothing of its own. */
 struct filter {
 	struct refcount refs;
 	struct arena arena;
 	struct slice canonical;
+	struct filter *wish, *scope; /* references */
+	bool wants_system;           /* one of the channels begins with FILTER_SYSTEM_PREFIX */
 	struct text_list sessions, agents;
 	struct pattern_list channels, types;
 	struct condition *where;

@@ -111,8 +111,23 @@ static void close_drawer_if_empty(struct index *index, struct drawer *drawer)
 }
 
 /* The list under which a filter is filed; NULL: it has no exact key. Patterns count only where all are exact. */
+static const struct text_list *choose_keys(const struct filter *filter, enum table *ret_table);
+
+/* A record that both want is found under the keys of either: the more selective ones, of equal kind the fewer. */
+static const struct text_list *choose_keys_of_both(const struct filter *both, enum table *ret_table)
+{
+	enum table wish_table = TABLES, scope_table = TABLES;
+	const struct text_list *wish = choose_keys(both->wish, &wish_table);
+	const struct text_list *scope = choose_keys(both->scope, &scope_table);
+	bool takes_scope = scope && (scope_table < wish_table || (scope_table == wish_table && scope->count < wish->count));
+	*ret_table = takes_scope ? scope_table : wish_table;
+	return takes_scope ? scope : wish;
+}
+
 static const struct text_list *choose_keys(const struct filter *filter, enum table *ret_table)
 {
+	if (filter->wish)
+		return choose_keys_of_both(filter, ret_table);
 	const struct text_list *choices[TABLES] = {
 	    [TABLE_SESSION] = &filter->sessions,
 	    [TABLE_AGENT] = &filter->agents,

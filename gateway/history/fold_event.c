@@ -181,7 +181,7 @@ enum err fold_add(struct fold *fold, struct record_id id, struct slice channel, 
 	fold->events++;
 	fold->new_events++;
 	fold->new_bytes += payload.len;
-	if (event.kind == RECORD_OTHER)
+	if (event.kind == RECORD_SYSTEM || event.kind == RECORD_OTHER)
 		return OK;
 	enum err error = json_flat_read(event.flat, payload, INTAKE_DEPTH_MAX);
 	if (error == ERR_INVALID)

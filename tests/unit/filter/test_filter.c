@@ -206,7 +206,7 @@ static const struct error_example errors[] = {
     {"[]", NULL, "channels", "an empty list matches nothing"},
     {"[\"trace:*\",5]", NULL, "channels[1]", "must be a string, not number"},
     {"[\"\"]", NULL, "channels[0]", "must not be empty"},
-    {"[\"system:x\"]", NULL, "channels[0]", "serves trace:*, agent:*, swarm:*, performance:*"},
+    {"[\"metrics:x\"]", NULL, "channels[0]", "serves trace:*, agent:*, swarm:*, performance:*"},
     {"[\"trace:a\",\"foo:*\"]", NULL, "channels[1]", "\"foo:*\""},
     {"[\"trace\"]", NULL, "channels[0]", "\"trace\""},
     {"[\"TRACE:*\"]", NULL, "channels[0]", "\"TRACE:*\""},

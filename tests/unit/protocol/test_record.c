@@ -100,8 +100,9 @@ START_TEST(takes_the_kind_from_before_the_first_colon)
 	ck_assert_int_eq(record_kind_of(slice_of("agent:")), RECORD_AGENT);
 	ck_assert_int_eq(record_kind_of(slice_of("swarm:a:b")), RECORD_SWARM);
 	ck_assert_int_eq(record_kind_of(slice_of("performance:x")), RECORD_PERFORMANCE);
+	ck_assert_int_eq(record_kind_of(slice_of("system:n1")), RECORD_SYSTEM);
 	static const char *const others[] = {"",       ":",        "trace",          "TRACE:1", "traces:1",
-	                                     "trac:1", " trace:1", "system:node.up", ":trace:"};
+	                                     "trac:1", " trace:1", "systems:node.up", ":trace:"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		ck_assert_msg(record_kind_of(slice_of(others[i])) == RECORD_OTHER, "%s", others[i]);
 	ck_assert_int_eq(record_kind_of(SLICE_NONE), RECORD_OTHER);
