@@ -16,15 +16,15 @@ static struct slice without_port(struct slice authority, const char *default_por
 	return authority;
 }
 
-/* The scheme cannot be compared: behind a proxy that ends TLS the gateway does not see the browser's. */
-static bool is_same_origin(struct slice origin, struct slice host)
+/* Without TLS the scheme cannot be compared: behind a proxy that ends TLS the gateway does not see the browser's. */
+static bool is_same_origin(struct slice origin, struct slice host, bool is_tls)
 {
 	const char *default_port;
 	size_t scheme_len;
 	if (has_prefix(origin, "https://")) {
 		default_port = ":443";
 		scheme_len = strlen("https://");
-	} else if (has_prefix(origin, "http://")) {
+	} else if (has_prefix(origin, "http://") && !is_tls) {
 		default_port = ":80";
 		scheme_len = strlen("http://");
 	} else {
@@ -34,10 +34,41 @@ static bool is_same_origin(struct slice origin, struct slice host)
 	return head_is_same_word(without_port(authority, default_port), without_port(host, default_port));
 }
 
+/* One or more labels of a host name, a dot between each two. */
+static bool are_labels(struct slice text)
+{
+	bool ends_label = true;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool is_dot = c == '.';
+		bool is_letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+		if ((is_dot && ends_label) || (!is_dot && !is_letter))
+			return false;
+		ends_label = is_dot;
+	}
+	return !ends_label;
+}
+
+/* The star of a pattern stands for whole labels and for nothing else; all around it is compared as it is. */
+static bool is_matched(struct slice pattern, struct slice origin)
+{
+	const char *star = pattern.len ? memchr(pattern.ptr, '*', pattern.len) : NULL;
+	if (!star)
+		return slice_equal(pattern, origin);
+	struct slice before = {pattern.ptr, (size_t)(star - pattern.ptr)};
+	struct slice behind = {star + 1, pattern.len - before.len - 1};
+	if (origin.len < before.len + behind.len)
+		return false;
+	struct slice head = {origin.ptr, before.len};
+	struct slice labels = {origin.ptr + before.len, origin.len - before.len - behind.len};
+	struct slice tail = {labels.ptr + labels.len, behind.len};
+	return slice_equal(before, head) && slice_equal(behind, tail) && are_labels(labels);
+}
+
 static bool is_listed(const struct cors *cors, struct slice origin)
 {
 	for (size_t i = 0; i < cors->origin_count; i++) {
-		if (slice_equal(cors->origins[i], origin) && !slice_is(origin, "null"))
+		if (is_matched(cors->origins[i], origin) && !slice_is(origin, "null"))
 			return true;
 	}
 	return false;
@@ -64,7 +95,8 @@ enum cors_verdict cors_judge(const struct cors *cors, const struct head *head, s
 		return CORS_ALLOWED;
 	if (has_one && cors->origin_count && is_listed(cors, origin))
 		return CORS_ALLOWED;
-	if (has_one && cors->origin_count == 0 && head_get(head, "Host", &host, NULL) && is_same_origin(origin, host))
+	if (has_one && cors->origin_count == 0 && head_get(head, "Host", &host, NULL) &&
+	    is_same_origin(origin, host, cors->is_tls))
 		return CORS_ALLOWED;
 	return CORS_REFUSED;
 }

@@ -36,6 +36,7 @@ struct responder_ops {
 struct responder {
 	const struct responder_ops *ops;
 	bool is_head_only;        /* HEAD: the head is sent, what is written is not */
+	bool is_tls;              /* the client speaks TLS to this node */
 	struct slice origin;      /* the allowed origin of a browser, for its answer; empty: none */
 };
 

@@ -68,7 +68,7 @@ END_TEST
 START_TEST(gives_the_origin_that_it_allows)
 {
 	static const struct slice listed[] = {SLICE_LITERAL("https://a.example")}, any[] = {SLICE_LITERAL("*")};
-	const struct cors own = {0}, list = {listed, 1}, all = {any, 1};
+	const struct cors own = {0}, list = {listed, 1, false}, all = {any, 1, false};
 	struct slice origin;
 	read_fields("");
 	ck_assert_int_eq(cors_judge(&own, &head, &origin), CORS_NO_ORIGIN);

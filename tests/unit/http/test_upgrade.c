@@ -179,17 +179,66 @@ START_TEST(allows_listed_origins_exactly)
 {
 	static const struct slice origins[] = {SLICE_LITERAL("https://app.example.com"),
 	                                       SLICE_LITERAL("http://localhost:3000"), SLICE_LITERAL("null")};
-	const struct upgrade_policy policy = {.cors = {origins, 3}};
+	const struct upgrade_policy policy = {.cors = {origins, 3, false}};
 	char fields[1024];
 	snprintf(fields, sizeof fields, GOOD "%s", listed[_i].origin_fields);
 	ck_assert_msg(decide_with(&policy, STREAM, fields) == listed[_i].status, "%s", listed[_i].origin_fields);
 }
 END_TEST
 
+static const struct {
+	const char *origin_fields;
+	unsigned status;
+} below[] = {
+    {ORIGIN("https://app.example.com"), 101},
+    {ORIGIN("https://a.b.c.example.com"), 101},
+    {ORIGIN("https://x-1_y.example.com"), 101},
+    {ORIGIN("http://app.lan:3000"), 101},
+    {ORIGIN("https://example.com"), 403},
+    {ORIGIN("https://.example.com"), 403},
+    {ORIGIN("https://app..example.com"), 403},
+    {ORIGIN("https://.app.example.com"), 403},
+    {ORIGIN("https://evilexample.com"), 403},
+    {ORIGIN("https://app.example.com.evil.io"), 403},
+    {ORIGIN("https://evil.io/.example.com"), 403},
+    {ORIGIN("https://evil.io?.example.com"), 403},
+    {ORIGIN("https://evil.io#.example.com"), 403},
+    {ORIGIN("https://evil.io:80.example.com"), 403},
+    {ORIGIN("https://user@app.example.com"), 403},
+    {ORIGIN("https://*.example.com"), 403},
+    {ORIGIN("https://APP.example.com"), 403},
+    {ORIGIN("https://app.example.com:8443"), 403},
+    {ORIGIN("https://app.example.com."), 403},
+    {ORIGIN("http://app.example.com"), 403},
+    {ORIGIN("https://https://app.example.com"), 403},
+    {ORIGIN("http://app.lan"), 403},
+    {ORIGIN("http://app.lan:30000"), 403},
+    {ORIGIN("https://"), 403},
+};
+
+START_TEST(a_star_in_a_host_stands_for_whole_labels_only)
+{
+	static const struct slice origins[] = {SLICE_LITERAL("https://*.example.com"), SLICE_LITERAL("http://*.lan:3000")};
+	const struct upgrade_policy policy = {.cors = {origins, 2, false}};
+	char fields[1024];
+	snprintf(fields, sizeof fields, GOOD "%s", below[_i].origin_fields);
+	ck_assert_msg(decide_with(&policy, STREAM, fields) == below[_i].status, "%s", below[_i].origin_fields);
+}
+END_TEST
+
+START_TEST(over_tls_the_same_origin_is_https)
+{
+	const struct upgrade_policy tls = {.cors = {.is_tls = true}}, unknown = {.draining = false};
+	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("https://gw.example.com")), 101);
+	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("http://gw.example.com")), 403);
+	ck_assert_uint_eq(decide_with(&unknown, STREAM, GOOD ORIGIN("http://gw.example.com")), 101);
+}
+END_TEST
+
 START_TEST(a_star_allows_any_origin)
 {
 	static const struct slice origins[] = {SLICE_LITERAL("https://x"), SLICE_LITERAL("*")};
-	const struct upgrade_policy policy = {.cors = {origins, 2}};
+	const struct upgrade_policy policy = {.cors = {origins, 2, false}};
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("https://evil.io")), 101);
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("null")), 101);
 	ck_assert_uint_eq(decide_with(&policy, STREAM, GOOD ORIGIN("")), 101);
@@ -325,6 +374,8 @@ int main(void)
 	tcase_add_test(tests, takes_the_first_known_subprotocol_that_is_offered);
 	tcase_add_test(tests, ignores_two_hundred_extension_offers);
 	tcase_add_loop_test(tests, allows_listed_origins_exactly, 0, sizeof listed / sizeof listed[0]);
+	tcase_add_loop_test(tests, a_star_in_a_host_stands_for_whole_labels_only, 0, sizeof below / sizeof below[0]);
+	tcase_add_test(tests, over_tls_the_same_origin_is_https);
 	tcase_add_test(tests, a_star_allows_any_origin);
 	tcase_add_loop_test(tests, without_a_list_only_the_own_origin_is_allowed, 0,
 	                    sizeof same_origin / sizeof same_origin[0]);
