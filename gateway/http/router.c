@@ -88,7 +88,9 @@ static bool has_known_expectation(const struct head *head)
 static bool judge(const struct api_request *request, const struct route *route)
 {
 	const struct head *head = request->head;
-	switch (cors_judge(&request->api->cors, head, &request->responder->origin)) {
+	struct cors cors = request->api->cors;
+	cors.is_tls = request->responder->is_tls;
+	switch (cors_judge(&cors, head, &request->responder->origin)) {
 	case CORS_REFUSED:
 		request->responder->origin = SLICE_NONE;
 		api_refuse(request, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins");
