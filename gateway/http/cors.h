@@ -9,7 +9,7 @@
 #include "gateway/http/head.h"
 
 struct cors {
-	const struct slice *origins; /* exact scheme://host[:port]; scheme://*.host[:port] every host below it; "*" any */
+	const struct slice *origins; /* exact scheme://host[:port]; a host of "*.domain": every one below it; "*": any */
 	size_t origin_count;         /* 0: same origin only (Origin's host and port equal Host) */
 	bool is_tls;                 /* the client speaks TLS to this node: the same origin begins with https:// */
 };
