@@ -1,6 +1,8 @@
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "common/base/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define CHUNK_BYTES 4000
 #define ALIGNMENT _Alignof(max_align_t)
@@ -45,6 +47,12 @@ void arena_reset(struct arena *arena)
 		free(kept);
 		arena->chunks = NULL;
 	}
+}
+
+void arena_wipe(struct arena *arena)
+{
+	for (struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older)
+		explicit_bzero(chunk->bytes, chunk->used);
 }
 
 void *arena_alloc(struct arena *arena, size_t bytes)

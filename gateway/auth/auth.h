@@ -44,12 +44,14 @@ enum auth_verdict auth_check(struct auth *auth, struct slice credential, uint64_
 			     const char **ret_why) MUST_USE;
 /* For a client that brought no credential: a reference to what anonymous clients get; NULL: auth is required. */
 struct grants *auth_anonymous(struct auth *auth) MUST_USE;
-/* Whether grants given earlier still stand: false when their API key is gone from its file or has changed. */
+/* Whether grants given earlier still stand: false when their API key is gone from its file, or anything in its entry has changed, and
+ * when the key that signed their token is gone. */
 bool auth_is_known(struct auth *auth, const struct grants *grants);
 
 enum auth_reload { AUTH_UNCHANGED, AUTH_RELOADED, AUTH_FAILED /* ret_why says which file and why; the old keys stay */ };
 /* Looks whether a file changed (inode, size, time of change) and reads it then; a replaced symbolic link counts, as Kubernetes
- * updates Secrets. A file that failed is tried again at the next call only when it changed once more. */
+ * updates Secrets. One file a call: to be called again until AUTH_UNCHANGED. A file that failed is tried again only when it changed
+ * once more. */
 enum auth_reload auth_refresh(struct auth *auth, char ret_why[256]);
 
 #endif

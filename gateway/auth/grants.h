@@ -54,7 +54,7 @@ struct grants {
 	struct slice *sessions, *channels, *agents;
 	size_t session_count, channel_count, agent_count;
 	struct grant_limits limits;
-	uint64_t key;           /* of which key it came: hash of the API key's digest, 0 for tokens; what auth_is_known() asks */
+	uint64_t key;           /* of which key it came, an API key's entry or who signed the token; what auth_is_known() asks; 0: of none */
 };
 
 /* With an empty arena, all ops, no scope, no limits of its own. NULL: no memory. */
