@@ -138,9 +138,9 @@ class Process:
             if time.monotonic() > deadline:
                 raise AssertionError(f"did not say {text!r}:\n{self.output}")
 
-    def wait(self):
+    def wait(self, deadline_s=DEADLINE_S):
         """Reads to the end of the output and gives the exit status."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + deadline_s
         while self.read(0.1):
             if time.monotonic() > deadline:
                 raise AssertionError(f"does not end:\n{self.output}")
