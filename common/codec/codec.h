@@ -23,6 +23,9 @@ struct codec {
 	void (*events_add)(struct buf *elements, const struct record *record, bool first);
 	void (*events_head)(struct buf *head, struct slice sub, struct slice cursor, size_t count);
 	void (*events_tail)(struct buf *elements);
+	/* As events_add, for a record whose payload is JSON: in place of "data" a member of that name ("full", "delta") with this text,
+	 * UTF-8, as a string; where messages are binary, any bytes. NULL: this encoding has no deltas. */
+	void (*events_add_text)(struct buf *elements, const struct record *record, const char *name, struct slice text, bool first);
 	/* The head of a batch that a replay gives: as events_head, with the replay's key in place of the subscription's. */
 	void (*replay_head)(struct buf *head, struct slice replay, struct slice cursor, size_t count);
 	/* The head of a chunk of events in answer to the request of that id; elements and tail are those of a batch. */

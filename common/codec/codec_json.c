@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "common/codec/codec.h"
 #include "common/codec/json.h"
@@ -17,6 +18,19 @@ static void events_add(struct buf *elements, const struct record *record, bool f
 	if (!first)
 		buf_append_char(elements, ',');
 	buf_append_slice(elements, record->element);
+}
+
+static void events_add_text(struct buf *elements, const struct record *record, const char *name, struct slice text, bool first)
+{
+	const char *data = record->payload.ptr - strlen("\"data\":");
+	if (!first)
+		buf_append_char(elements, ',');
+	buf_append(elements, record->element.ptr, (size_t)(data - record->element.ptr));
+	buf_append_char(elements, '"');
+	buf_append_text(elements, name);
+	buf_append_text(elements, "\":");
+	json_append_string(elements, text);
+	buf_append_char(elements, '}');
 }
 
 /* JSON needs no counts in front. */
@@ -77,6 +91,7 @@ const struct codec codec_json = {
     .events_add = events_add,
     .events_head = events_head,
     .events_tail = events_tail,
+    .events_add_text = events_add_text,
     .replay_head = replay_head,
     .chunk_head = chunk_head,
     .member = member,

@@ -3,6 +3,7 @@
 #include "common/codec/base64.h"
 #include "common/codec/codec.h"
 #include "common/codec/msgpack.h"
+#include "common/codec/msgpack_write.h"
 
 static enum err decode(struct arena *arena, struct slice message, struct value **ret_value, char ret_why[128])
 {
@@ -53,11 +54,12 @@ static void append_payload(struct buf *out, const struct record *record)
 	msgpack_append_text(out, record->format == RECORD_TEXT ? "text" : "base64");
 }
 
-static void append_event(struct buf *out, const struct record *record)
+/* All but the payload, which is so many more members. */
+static void append_event_head(struct buf *out, const struct record *record, size_t more)
 {
 	bool has_id = !record_id_is_zero(record->id);
 	char id[RECORD_ID_TEXT];
-	msgpack_append_map(out, 3 + (size_t)has_id + (record->format != RECORD_JSON));
+	msgpack_append_map(out, 2 + (size_t)has_id + more);
 	if (has_id) {
 		msgpack_append_text(out, "id");
 		msgpack_append_string(out, (struct slice){id, record_id_write(id, record->id)});
@@ -66,6 +68,11 @@ static void append_event(struct buf *out, const struct record *record)
 	msgpack_append_string(out, record->channel);
 	msgpack_append_text(out, "ts");
 	msgpack_append_uint(out, record->ts_ms);
+}
+
+static void append_event(struct buf *out, const struct record *record)
+{
+	append_event_head(out, record, record->format == RECORD_JSON ? 1 : 2);
 	append_payload(out, record);
 }
 
@@ -90,6 +97,14 @@ static void events_add(struct buf *elements, const struct record *record, bool f
 		buf_append(elements, packed->bytes, packed->len);
 	else
 		elements->failed = true;
+}
+
+static void events_add_text(struct buf *elements, const struct record *record, const char *name, struct slice text, bool first)
+{
+	(void)first;
+	append_event_head(elements, record, 1);
+	msgpack_append_text(elements, name);
+	msgpack_append_bytes(elements, text);
 }
 
 static void append_head(struct buf *head, const char *owner, struct slice key, struct slice cursor, size_t count)
@@ -156,6 +171,7 @@ const struct codec codec_msgpack = {
     .events_add = events_add,
     .events_head = events_head,
     .events_tail = events_tail,
+    .events_add_text = events_add_text,
     .replay_head = replay_head,
     .chunk_head = chunk_head,
     .member = member,

@@ -105,6 +105,19 @@ void msgpack_append_string(struct buf *out, struct slice text)
 		mend(text, place);
 }
 
+void msgpack_append_bytes(struct buf *out, struct slice bytes)
+{
+	if (bytes.len <= UINT8_MAX)
+		append_head(out, 0xc4, bytes.len, 1);
+	else if (bytes.len <= UINT16_MAX)
+		append_head(out, 0xc5, bytes.len, 2);
+	else if (bytes.len <= UINT32_MAX)
+		append_head(out, 0xc6, bytes.len, 4);
+	else
+		out->failed = true; /* no format holds it */
+	buf_append_slice(out, bytes);
+}
+
 void msgpack_append_text(struct buf *out, const char *text)
 {
 	msgpack_append_string(out, slice_of(text));

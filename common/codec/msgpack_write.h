@@ -7,5 +7,6 @@
 void msgpack_append_nil(struct buf *out);
 void msgpack_append_bool(struct buf *out, bool boolean);
 void msgpack_append_string_head(struct buf *out, size_t len); /* so many bytes of UTF-8 follow */
+void msgpack_append_bytes(struct buf *out, struct slice bytes); /* a bin */
 
 #endif
