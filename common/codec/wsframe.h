@@ -19,6 +19,7 @@ enum wsframe_op {
 	WSFRAME_PONG = 0xA,
 };
 
+#define WSFRAME_RSV1 0x40 /* in the first byte of a header: the message is compressed (RFC 7692 section 6) */
 #define WSFRAME_HEADER_MAX 14 /* with a mask; 10 without */
 #define WSFRAME_CONTROL_MAX 125
 #define WSFRAME_REASON_MAX 123

@@ -144,6 +144,8 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.subscriptions_max = config->limits_subscriptions,
 		.message_bytes_max = config->limits_message_bytes,
 		.commands_per_second = config->limits_commands_per_second,
+		.deflate_level = (int)config->deflate_level,
+		.deflate_min_bytes = config->deflate_min_bytes,
 		.events_per_second = config->limits_events_per_second,
 		.fields = &app->fields,
 		.past_timeout_ns = config->history_timeout,

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/frame.h"
 #include "gateway/session/session_inside.h"
 
 /* In front of the elements: the frame's header and the message's head, whose size is known when the batch is finished. */
@@ -67,7 +68,7 @@ struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, con
 	struct buf table_key;
 	buf_init(&table_key);
 	buf_append_text(&table_key, front->name);
-	buf_append_char(&table_key, '\0');
+	buf_append_char(&table_key, (char)front->deflate_bits); /* no name holds such a character */
 	buf_append_slice(&table_key, filter_canonical(filter));
 	if (buf_has_failed(&table_key)) {
 		buf_fini(&table_key);
@@ -248,7 +249,7 @@ fail:
 		end_batch(cohort);
 }
 
-/* Puts the message's head and the frame's header right in front of the elements. */
+/* Puts the message's head right in front of the elements, and makes the frame of it. */
 bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t count, struct record_id cursor, struct slice *ret_frame)
 {
 	const size_t start = COHORT_HEADROOM;
@@ -260,13 +261,10 @@ bool cohort_end_frame(const struct cohort *cohort, struct buf *batch, size_t cou
 	front->codec->events_tail(batch);
 	if (buf_has_failed(head) || buf_has_failed(batch) || head->len + FRONT_HEADROOM > COHORT_HEADROOM)
 		return false;
-	uint8_t header[FRONT_HEADROOM];
-	size_t header_len = front->frame_header(header, head->len + batch->len - start);
-	char *front_of_frame = batch->bytes + start - head->len - header_len;
-	memcpy(front_of_frame, header, header_len);
+	char *payload = batch->bytes + start - head->len;
 	if (head->len)
-		memcpy(front_of_frame + header_len, head->bytes, head->len);
-	*ret_frame = (struct slice){front_of_frame, (size_t)(batch->bytes + batch->len - front_of_frame)};
+		memcpy(payload, head->bytes, head->len);
+	*ret_frame = frame_finish(cohort->exchange, front, payload, head->len + batch->len - start);
 	return true;
 }
 

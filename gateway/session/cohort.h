@@ -37,7 +37,7 @@ struct cohort {
 	struct filter *filter;
 	const struct front *front;
 	char key[COHORT_KEY_LEN + 1];
-	struct buf table_key;        /* front and canonical filter: what makes cohorts equal */
+	struct buf table_key;        /* front, its compression and canonical filter: what makes cohorts equal */
 	struct index_member *place;
 	struct list members;         /* struct subscription, in_cohort: those that are not catching up */
 	size_t member_count;         /* with those that are */

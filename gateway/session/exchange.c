@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/codec/deflate.h"
 #include "common/data/blob.h"
 #include "gateway/feed/ring.h"
 #include "gateway/session/catchup.h"
@@ -50,6 +51,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	buf_init(&exchange->head);
 	buf_init(&exchange->piece);
 	random_init(&exchange->random);
+	buf_init(&exchange->packed);
 	return exchange;
 }
 
@@ -68,6 +70,8 @@ void exchange_free(struct exchange *exchange)
 	buf_fini(&exchange->head);
 	buf_fini(&exchange->piece);
 	metric_gauge_add(METRIC_RING_EVENTS, -(int64_t)exchange->ring_count);
+	buf_fini(&exchange->packed);
+	deflater_free(exchange->deflater);
 	ring_free(exchange->ring);
 	free(exchange);
 }

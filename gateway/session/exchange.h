@@ -35,6 +35,8 @@ struct exchange_settings {
 	size_t batch_max_events, batch_max_bytes;
 	size_t slow_threshold_bytes;
 	size_t subscriptions_max, message_bytes_max;
+	int deflate_level;        /* 1 to 9 */
+	size_t deflate_min_bytes; /* shorter messages go as they are */
 	uint64_t commands_per_second; /* of one session; 0: no limit */
 	uint64_t events_per_second;   /* to one session; 0: no limit */
 	const struct intake_fields *fields; /* of the payloads that clients publish; NULL: intake_fields_default */

@@ -28,6 +28,8 @@ struct exchange {
 	struct arena arena; /* requests and messages of this turn */
 	struct buf message; /* the message that is being framed */
 	struct buf head;    /* the head of a batch */
+	struct deflater *deflater; /* NULL until a message is to be compressed */
+	struct buf packed;         /* what it made last */
 	struct buf spare[EXCHANGE_SPARE_BUFFERS]; /* emptied batch buffers, for the next cohort that has events */
 	size_t spare_count;
 	struct random random; /* jitter */

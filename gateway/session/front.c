@@ -1,5 +1,6 @@
 #include "gateway/session/front.h"
 
+#include "common/codec/deflate.h"
 #include "common/codec/sse.h"
 #include "common/codec/wsframe.h"
 
@@ -21,21 +22,30 @@ static size_t ping_frame(uint8_t *ret_frame)
 	return len + 1;
 }
 
-const struct front front_json = {
-	.name = "tracegate.v1.json",
-	.codec = &codec_json,
-	.frame_header = text_frame_header,
-	.ping = ping_frame,
-};
+#define JSON_FRONT(bits)                                                                                                       \
+	{.name = "tracegate.v1.json", .codec = &codec_json, .frame_header = text_frame_header, .ping = ping_frame, .deflate_bits = (bits)}
+#define MSGPACK_FRONT(bits)                                                                                                    \
+	{.name = "tracegate.v1.msgpack",                                                                                       \
+	 .codec = &codec_msgpack,                                                                                              \
+	 .frame_header = binary_frame_header,                                                                                  \
+	 .ping = ping_frame,                                                                                                   \
+	 .deflate_bits = (bits)}
+#define FOR_EACH_WINDOW(front) {front(9), front(10), front(11), front(12), front(13), front(14), front(15)}
+#define WINDOWS (DEFLATE_BITS_MAX - DEFLATE_BITS_MIN + 1)
 
-const struct front front_msgpack = {
-	.name = "tracegate.v1.msgpack",
-	.codec = &codec_msgpack,
-	.frame_header = binary_frame_header,
-	.ping = ping_frame,
-};
+const struct front front_json = JSON_FRONT(0);
+const struct front front_msgpack = MSGPACK_FRONT(0);
+static const struct front json_deflated[WINDOWS] = FOR_EACH_WINDOW(JSON_FRONT);
+static const struct front msgpack_deflated[WINDOWS] = FOR_EACH_WINDOW(MSGPACK_FRONT);
 
 static const struct front *const front_all[] = {&front_json, &front_msgpack};
+
+const struct front *front_deflated(const struct front *front, unsigned bits)
+{
+	if (bits < DEFLATE_BITS_MIN || bits > DEFLATE_BITS_MAX)
+		return front;
+	return front == &front_msgpack ? &msgpack_deflated[bits - DEFLATE_BITS_MIN] : &json_deflated[bits - DEFLATE_BITS_MIN];
+}
 
 const struct front *front_find(struct slice subprotocol)
 {

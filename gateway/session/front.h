@@ -1,5 +1,5 @@
-/* A front is what a client speaks: an encoding and how its messages are framed. It only translates. One per dialect and
- * encoding, listed in front_all; it is part of a cohort's key, so members of a cohort share finished frames. */
+/* A front is what a client speaks: an encoding and how its messages are framed. It only translates. One per dialect,
+ * encoding and compression; it is part of a cohort's key, so members of a cohort share finished frames. */
 #ifndef GATEWAY_SESSION_FRONT_H
 #define GATEWAY_SESSION_FRONT_H
 
@@ -23,6 +23,7 @@ struct front {
 	void (*event)(struct buf *out, const struct record *record, struct slice cursor);
 	/* Appends a message that only moves the client's cursor. NULL: batches do. */
 	void (*cursor)(struct buf *out, struct slice cursor);
+	unsigned deflate_bits; /* the window of the messages that go compressed (permessage-deflate); 0: none does */
 	bool is_one_way; /* the peer only listens: it answers no ping, and somebody else asks for it (port.h, answered) */
 };
 
@@ -31,6 +32,10 @@ extern const struct front front_msgpack; /* tracegate.v1.msgpack over WebSocket 
 
 /* The front of a subprotocol name; NULL: unknown. */
 const struct front *front_find(struct slice subprotocol);
+
+/* The same front with permessage-deflate and that window, DEFLATE_BITS_MIN to _MAX; 0: the front itself. For fronts of
+ * WebSocket only. */
+const struct front *front_deflated(const struct front *front, unsigned bits);
 
 extern const struct front front_sse; /* Server-Sent Events, which are no subprotocol */
 

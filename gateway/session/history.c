@@ -6,6 +6,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/frame.h"
 #include "gateway/session/history_query.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
@@ -118,12 +119,9 @@ static bool write_chunk(struct history *history)
 	front->codec->events_tail(elements);
 	if (buf_has_failed(head) || buf_has_failed(elements) || head->len + FRONT_HEADROOM > history->headroom)
 		return false;
-	uint8_t header[FRONT_HEADROOM];
-	size_t header_len = front->frame_header(header, head->len + elements->len - history->headroom);
-	char *frame = elements->bytes + history->headroom - head->len - header_len;
-	memcpy(frame, header, header_len);
-	memcpy(frame + header_len, head->bytes, head->len);
-	session_write(session, (struct slice){frame, (size_t)(elements->bytes + elements->len - frame)});
+	char *payload = elements->bytes + history->headroom - head->len;
+	memcpy(payload, head->bytes, head->len);
+	session_write(session, frame_finish(session->exchange, front, payload, head->len + elements->len - history->headroom));
 	metric_add(METRIC_EVENTS_OUT, history->count);
 	history->given += history->count;
 	history->count = 0;

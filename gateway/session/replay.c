@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/frame.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/step.h"
 
@@ -153,12 +154,9 @@ bool replay_send(struct replay *replay, size_t count)
 		session_close(session, CLOSE_INTERNAL);
 		return false;
 	}
-	uint8_t header[FRONT_HEADROOM];
-	size_t header_len = session->front->frame_header(header, head->len + out->len - HEADROOM);
-	char *frame = out->bytes + HEADROOM - head->len - header_len;
-	memcpy(frame, header, header_len);
-	memcpy(frame + header_len, head->bytes, head->len);
-	session_write(session, (struct slice){frame, (size_t)(out->bytes + out->len - frame)});
+	char *payload = out->bytes + HEADROOM - head->len;
+	memcpy(payload, head->bytes, head->len);
+	session_write(session, frame_finish(exchange, session->front, payload, head->len + out->len - HEADROOM));
 	metric_add(METRIC_EVENTS_OUT, count);
 	replay->failing_since_ns = 0;
 	replay->is_told = false;

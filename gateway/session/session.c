@@ -8,6 +8,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/frame.h"
 #include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
@@ -160,11 +161,7 @@ struct slice session_frame(struct exchange *exchange, const struct front *front,
 	front->codec->encode(out, message);
 	if (buf_has_failed(out))
 		return SLICE_NONE;
-	uint8_t header[FRONT_HEADROOM];
-	size_t header_len = front->frame_header(header, out->len - FRONT_HEADROOM);
-	char *frame = out->bytes + FRONT_HEADROOM - header_len;
-	memcpy(frame, header, header_len);
-	return (struct slice){frame, out->len - FRONT_HEADROOM + header_len};
+	return frame_finish(exchange, front, out->bytes + FRONT_HEADROOM, out->len - FRONT_HEADROOM);
 }
 
 /* Lets a control frame wait behind the rest. A client that never reads its replies is closed. */
