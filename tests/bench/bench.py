@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import log_scenarios
+import security_scenarios
 import state_scenarios
 
 READY_SECONDS = 10
@@ -119,6 +120,9 @@ class Bench:
         self.programs = Path(options.build) / "bench"
         self.gateway = options.gateway or Path(options.build) / "bin" / "tracegate"
         self.redis_port = free_port()
+
+    def on_load_core(self):
+        os.sched_setaffinity(0, {self.load_core})
 
     def redis(self):
         command = ["redis-server", "--port", self.redis_port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -323,6 +327,7 @@ SCENARIOS = {
                         below(3)),
     **log_scenarios.SCENARIOS,
     **state_scenarios.SCENARIOS,
+    **security_scenarios.SCENARIOS,
 }
 
 

@@ -268,13 +268,17 @@ static void read_client(struct clients *clients, struct client *client)
 
 static void ask_upgrade(struct clients *clients, struct client *client)
 {
-	static const char request[] = "GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-	                              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-	                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	                              "Sec-WebSocket-Protocol: tracegate.v1.json\r\n\r\n";
+	static char request[4096];
+	int len = snprintf(request, sizeof request,
+	                   "GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+	                   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	                   "Sec-WebSocket-Protocol: tracegate.v1.json\r\n%s%s%s\r\n",
+	                   clients->tokens ? "Authorization: Bearer " : "",
+	                   clients->tokens ? clients->tokens[client - clients->all] : "", clients->tokens ? "\r\n" : "");
 	client->state = CLIENT_UPGRADING;
 	watch(clients, client, EPOLL_CTL_MOD, EPOLLIN);
-	if (send(client->fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+	if (len >= (int)sizeof request || send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
 		die("the server does not take connections");
 }
 

@@ -31,6 +31,7 @@ struct clients {
 	struct client *all;
 	size_t count, started, open, shaped;
 	uint16_t port;
+	char **tokens; /* of each client, borrowed; NULL: they come without */
 	int epoll_fd, timer_fd;
 	char *scratch;
 	uint64_t deliveries, replies;

@@ -15,6 +15,7 @@ static const struct {
 	load_mode *run;
 } modes[] = {
     {"flood", load_flood}, {"paced", load_paced}, {"lone", load_lone}, {"unwanted", load_unwanted}, {"idle", load_idle},
+    {"connect", load_connect},
 };
 
 #define SETTING(name, field)                                                                                           \
@@ -36,6 +37,7 @@ static const struct {
     SETTING("--rate", rate),
     SETTING("--window", window),
     SETTING("--count", count),
+    SETTING("--tokens", tokens),
     SETTING("--warmup-ms", warmup_ms),
     SETTING("--measure-ms", measure_ms),
     SETTING("--rest-ms", rest_ms),
@@ -78,6 +80,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	fprintf(stderr,
-	        "usage: load flood|paced|lone|unwanted|idle --port PORT --redis-port PORT [--name NUMBER]...\n");
+	        "usage: load flood|paced|lone|unwanted|idle|connect --port PORT --redis-port PORT [--name NUMBER]...\n");
 	return 2;
 }

@@ -20,6 +20,7 @@ struct load_settings {
 	uint64_t rate;          /* events a second */
 	uint64_t window;        /* mode flood: events that the slowest client may be behind */
 	uint64_t count;         /* mode lone: events */
+	uint64_t tokens;        /* mode connect: 1: each client has a token, a line of standard input */
 	uint64_t warmup_ms, measure_ms;
 	uint64_t rest_ms; /* mode paced: clients that are not watched are read once in this time; 0: when something comes */
 };
@@ -37,6 +38,7 @@ load_mode load_flood;    /* as fast as the slowest client receives */
 load_mode load_paced;    /* at a rate, whatever comes out */
 load_mode load_lone;     /* one event, wait for it, the next */
 load_mode load_unwanted; /* at a rate, events that no subscription wants */
+load_mode load_connect;  /* clients connect, some hundred at a time; how many a second */
 load_mode
     load_idle; /* connections, subscribed where sessions is not 0; prints "open", stays until standard input ends */
 

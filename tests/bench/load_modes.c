@@ -294,6 +294,32 @@ void load_unwanted(struct load *load)
 	clients_close(&load->clients);
 }
 
+static char **read_tokens(size_t count)
+{
+	char **tokens = calloc(count, sizeof *tokens);
+	size_t room = 0;
+	for (size_t i = 0; tokens && i < count; i++, room = 0) {
+		ssize_t len = getline(&tokens[i], &room, stdin);
+		if (len <= 1)
+			die("standard input holds only %zu of %zu tokens", i, count);
+		tokens[i][len - 1] = '\0';
+	}
+	return tokens;
+}
+
+void load_connect(struct load *load)
+{
+	const struct load_settings *settings = &load->settings;
+	clients_init(&load->clients, (uint16_t)settings->port, settings->clients, 0);
+	load->clients.tokens = settings->tokens ? read_tokens(settings->clients) : NULL;
+	uint64_t start_ns = clock_mono_ns(), start_cpu_ns = cpu_ns(settings->pid);
+	clients_open(&load->clients);
+	double seconds = (double)(clock_mono_ns() - start_ns) / NS_PER_S, count = (double)settings->clients;
+	printf("{\"connectionsPerSecond\":%.1f,\"cpuMicros\":%.2f,\"broken\":%" PRIu64 "}\n", count / seconds,
+	       (double)(cpu_ns(settings->pid) - start_cpu_ns) / NS_PER_US / count, load->clients.broken);
+	clients_close(&load->clients);
+}
+
 void load_idle(struct load *load)
 {
 	const struct load_settings *settings = &load->settings;
