@@ -34,6 +34,7 @@ struct app {
 	struct admin admin;
 	struct intake_fields fields;
 	struct connections *connections;
+	struct ip_network *proxies; /* trusted_proxies */
 	struct listen_list listen;
 	struct worker **workers;
 	size_t worker_count;
@@ -125,6 +126,7 @@ static struct server_settings server_settings(const struct app *app)
 		.close_timeout_ns = config->close_timeout,
 		.http_timeout_ns = config->http_timeout,
 		.connections = app->connections,
+		.proxies = {app->proxies, config->trusted_proxies.count, config->proxy_protocol},
 	};
 }
 
@@ -180,6 +182,30 @@ static enum err start_workers(struct app *app, char why[256])
 	return OK;
 }
 
+/* Each was looked at when the configuration was read. False: no memory. */
+static bool read_proxies(struct app *app)
+{
+	const struct config_list *list = &app->config->trusted_proxies;
+	app->proxies = calloc(list->count + 1, sizeof *app->proxies);
+	for (size_t i = 0; app->proxies && i < list->count; i++) {
+		if (!ip_network_read(list->items[i], &app->proxies[i]))
+			return false;
+	}
+	return app->proxies != NULL;
+}
+
+static struct connections *count_connections(const struct config *config)
+{
+	struct connections_limits limits = {
+		.node = config->limits_connections,
+		.address = config->limits_connections_per_address,
+		.identity = config->limits_connections_per_identity,
+		.strangers = config->limits_unauthenticated,
+		.must_identify = config->auth_required,
+	};
+	return connections_new(&limits);
+}
+
 static enum err start(struct app *app, char why[256])
 {
 	const struct config *config = app->config;
@@ -187,8 +213,8 @@ static enum err start(struct app *app, char why[256])
 	enum err error = listen_list_init(&app->listen, &config->listen);
 	if (error != OK)
 		return error;
-	app->connections = connections_new(config->limits_connections, config->limits_connections_per_address);
-	if (!app->connections)
+	app->connections = count_connections(config);
+	if (!app->connections || !read_proxies(app))
 		return ERR_NOMEM;
 	error = redis_settings_fields(config, &app->fields, why);
 	if (error == OK && config->history_enabled)
@@ -216,6 +242,7 @@ static void stop(struct app *app)
 	historian_free(app->historian); /* workers could ask it until they stopped */
 	free(app->workers);
 	connections_free(app->connections);
+	free(app->proxies);
 	listen_list_fini(&app->listen);
 	metrics_reset();
 }

@@ -1,11 +1,13 @@
 /* The checks of values that their type alone does not make, and of options against each other. */
 #include <string.h>
 
+#include "common/base/ip.h"
 #include "common/base/log.h"
 #include "gateway/config/load.h"
 
 #define PORT_MAX 65535
 #define ADDRESS_FORM "is not an address of the form host:port or [v6]:port"
+#define NETWORK_FORM "is neither a network (10.0.0.0/8, fd00::/8) nor an address"
 #define ORIGIN_FORM                                                                                                    \
 	"is not an origin of the form scheme://host[:port] or scheme://*.domain[:port] (no path, no slash at the end) or *"
 
@@ -150,6 +152,18 @@ static void check_redis_url(struct load *load)
 	       "the value does not begin with redis://, rediss://, unix:// or redis-sentinel://");
 }
 
+static void check_proxies(struct load *load)
+{
+	const struct config_list *proxies = &load->config->trusted_proxies;
+	struct ip_network network;
+	for (size_t i = 0; is_right(load, OPTION_trusted_proxies) && i < proxies->count; i++) {
+		if (!ip_network_read(proxies->items[i], &network))
+			report(load, OPTION_trusted_proxies, proxies->items[i].ptr, NETWORK_FORM);
+	}
+	if (load->config->proxy_protocol && is_right(load, OPTION_proxy_protocol) && proxies->count == 0)
+		report(load, OPTION_proxy_protocol, NULL, "needs trusted_proxies: a PROXY header is believed from nobody else");
+}
+
 static void check_log_level(struct load *load)
 {
 	if (is_right(load, OPTION_log_level) && !log_is_valid_levels(load->config->log_level))
@@ -178,6 +192,7 @@ void check_all(struct load *load)
 	check_patterns(load);
 	check_origins(load);
 	check_redis_url(load);
+	check_proxies(load);
 	check_log_level(load);
 	check_order(load, OPTION_batch_interval, config->batch_interval, OPTION_batch_max_delay,
 	            config->batch_max_delay);

@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/data/buf.h"
+#include "gateway/http/admission_refusal.h"
 #include "gateway/http/api.h"
 #include "gateway/http/head.h"
 #include "gateway/http/upgrade.h"
@@ -25,7 +26,7 @@ struct greeting {
 	struct list link;
 	struct greeter *greeter;
 	int fd;
-	struct address_key address;
+	struct admission admission;
 	struct buf head;
 	size_t judged_bytes; /* how much of head was judged last */
 	bool is_kept;        /* an earlier request was answered: the peer owes no other */
@@ -52,7 +53,7 @@ static void forget(struct greeting *greeting)
 static void give_up(struct greeting *greeting)
 {
 	int fd = greeting->fd;
-	connections_release(greeting->greeter->settings.connections, greeting->address);
+	connections_release(greeting->greeter->settings.connections, &greeting->admission);
 	forget(greeting);
 	close(fd);
 }
@@ -72,7 +73,7 @@ static void refuse(struct greeting *greeting, const struct refusal *refusal)
 {
 	int fd = greeting->fd;
 	struct farewell *farewell = greeting->greeter->farewell;
-	connections_release(greeting->greeter->settings.connections, greeting->address);
+	connections_release(greeting->greeter->settings.connections, &greeting->admission);
 	forget(greeting);
 	answer(farewell, fd, refusal);
 }
@@ -83,7 +84,7 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 	struct slice all = buf_slice(&greeting->head);
 	struct handshake handshake = {
 		.fd = greeting->fd,
-		.address = greeting->address,
+		.admission = greeting->admission,
 		.front = front,
 		.names_protocol = head_lists(head, "Sec-WebSocket-Protocol", front->name),
 		.behind = {all.ptr + head->len, all.len - head->len},
@@ -102,7 +103,7 @@ static void hand_on(struct greeting *greeting, const struct head *head)
 	struct greeter *greeter = greeting->greeter;
 	struct greeted_request request = {
 		.fd = greeting->fd,
-		.address = greeting->address,
+		.admission = greeting->admission,
 		.bytes = greeting->head,
 		.head = head,
 	};
@@ -111,8 +112,27 @@ static void hand_on(struct greeting *greeting, const struct head *head)
 	greeter->requested(greeter->context, &request);
 }
 
+/* Through a trusted proxy each request may be of another client. NULL: it is counted in the client's name now. */
+static const struct refusal *place(struct greeting *greeting, const struct head *head)
+{
+	const struct greeter_settings *settings = &greeting->greeter->settings;
+	struct admission *admission = &greeting->admission;
+	if (!proxies_have(&settings->proxies, &admission->peer))
+		return NULL;
+	admission->client = forwarded_client(head, &settings->proxies, &admission->peer);
+	bool is_proxy = proxies_have(&settings->proxies, &admission->client);
+	enum connections_verdict verdict = connections_move(settings->connections, admission,
+							    is_proxy ? address_key_none : address_key_of(&admission->client));
+	return verdict == CONNECTIONS_ADMITTED ? NULL : admission_refusal(verdict);
+}
+
 static void judge_whole(struct greeting *greeting, const struct head *head)
 {
+	const struct refusal *above = place(greeting, head);
+	if (above) {
+		refuse(greeting, above);
+		return;
+	}
 	if (api_knows(head->path)) {
 		hand_on(greeting, head);
 		return;
@@ -223,21 +243,6 @@ static void on_expired(struct deadline *deadline)
 	refuse(greeting, &refusal);
 }
 
-static const struct refusal node_full = {
-	.status = 503,
-	.code = "node_full",
-	.message = "This node has as many connections as it may have; try another, or later.",
-	.metric = METRIC_REFUSED_FULL,
-	.retry_after_s = RETRY_AFTER_S,
-};
-static const struct refusal address_full = {
-	.status = 429,
-	.code = "too_many_connections",
-	.message = "This address has as many connections as it may have.",
-	.metric = METRIC_REFUSED_ADDRESS,
-	.retry_after_s = RETRY_AFTER_S,
-};
-
 static bool watch(struct greeting *greeting)
 {
 	if (uv_poll_init_socket(greeting->greeter->loop, &greeting->poll, greeting->fd) != 0)
@@ -248,17 +253,18 @@ static bool watch(struct greeting *greeting)
 }
 
 /* NULL: no memory, and the descriptor and the admission are let go. */
-static struct greeting *greeting_new(struct greeter *greeter, int fd, struct address_key address)
+static struct greeting *greeting_new(struct greeter *greeter, int fd, const struct admission *admission)
 {
 	struct greeting *greeting = calloc(1, sizeof *greeting);
 	if (!greeting) {
-		connections_release(greeter->settings.connections, address);
+		struct admission lost = *admission;
+		connections_release(greeter->settings.connections, &lost);
 		close(fd);
 		return NULL;
 	}
 	greeting->greeter = greeter;
 	greeting->fd = fd;
-	greeting->address = address;
+	greeting->admission = *admission;
 	buf_init(&greeting->head);
 	list_init(&greeting->deadline.link);
 	list_append(&greeter->greetings, &greeting->link);
@@ -274,16 +280,23 @@ static void start(struct greeting *greeting)
 		give_up(greeting);
 }
 
-static void greet(struct greeter *greeter, int fd, struct address_key address)
+void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission)
 {
-	struct greeting *greeting = greeting_new(greeter, fd, address);
+	struct greeting *greeting = greeting_new(greeter, fd, admission);
 	if (greeting)
 		start(greeting);
 }
 
-void greeter_resume(struct greeter *greeter, int fd, struct address_key address, struct buf *bytes)
+static void give_back_address(struct greeting *greeting)
 {
-	struct greeting *greeting = greeting_new(greeter, fd, address);
+	enum connections_verdict verdict = connections_move(greeting->greeter->settings.connections, &greeting->admission, address_key_none);
+	(void)verdict; /* nothing is taken, so nothing can be refused */
+	greeting->admission.client = greeting->admission.peer;
+}
+
+void greeter_resume(struct greeter *greeter, int fd, const struct admission *admission, struct buf *bytes)
+{
+	struct greeting *greeting = greeting_new(greeter, fd, admission);
 	if (!greeting) {
 		buf_fini(bytes);
 		return;
@@ -291,6 +304,10 @@ void greeter_resume(struct greeter *greeter, int fd, struct address_key address,
 	greeting->is_kept = true;
 	if (bytes->len == 0)
 		buf_fini(bytes);
+	connections_forget(greeter->settings.connections, &greeting->admission);
+	/* What comes next through a proxy may be of another client. */
+	if (proxies_have(&greeter->settings.proxies, &greeting->admission.peer))
+		give_back_address(greeting);
 	greeting->head = *bytes;
 	if (greeting->head.len == 0 || judge(greeting))
 		start(greeting);
@@ -308,22 +325,6 @@ void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter
 	greeter->is_draining = false;
 	list_init(&greeter->greetings);
 	deadlines_init(&greeter->deadlines, loop, settings->timeout_ns, on_expired);
-}
-
-void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer)
-{
-	struct address_key address = address_key_of(peer);
-	switch (connections_admit(greeter->settings.connections, address)) {
-	case CONNECTIONS_ADMITTED:
-		greet(greeter, fd, address);
-		break;
-	case CONNECTIONS_NODE_FULL:
-		answer(greeter->farewell, fd, &node_full);
-		break;
-	case CONNECTIONS_ADDRESS_FULL:
-		answer(greeter->farewell, fd, &address_full);
-		break;
-	}
 }
 
 void greeter_drain(struct greeter *greeter)

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <uv.h>
 
 #include "common/base/list.h"
 #include "common/base/slice.h"
 #include "common/data/buf.h"
 #include "gateway/http/cors.h"
+#include "gateway/http/forwarded.h"
 #include "gateway/limiter/connections.h"
 #include "gateway/session/front.h"
 #include "gateway/wire/deadlines.h"
@@ -23,11 +23,11 @@
 
 struct head;
 
-/* A good handshake. The receiver owns the descriptor and the admission of the address; the slices live during the
+/* A good handshake. The receiver owns the descriptor and the admission; the slices live during the
  * call. */
 struct handshake {
 	int fd;
-	struct address_key address;
+	struct admission admission;
 	const struct front *front;
 	struct slice key;    /* Sec-WebSocket-Key */
 	bool names_protocol; /* the client offered the front's subprotocol, so the answer names it */
@@ -35,11 +35,11 @@ struct handshake {
 };
 typedef void greeter_upgraded(void *context, const struct handshake *handshake);
 
-/* A request of the HTTP API. The receiver owns the descriptor, the admission of the address and the bytes; the head lives
+/* A request of the HTTP API. The receiver owns the descriptor, the admission and the bytes; the head lives
  * during the call and points into them. */
 struct greeted_request {
 	int fd;
-	struct address_key address;
+	struct admission admission;
 	struct buf bytes; /* the head, and what came behind it */
 	const struct head *head;
 };
@@ -50,6 +50,7 @@ struct greeter_settings {
 	size_t header_bytes_max;
 	uint64_t timeout_ns;
 	struct connections *connections;
+	struct proxies proxies;
 };
 
 struct greeter {
@@ -66,10 +67,10 @@ struct greeter {
 
 void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
 		  struct farewell *farewell, greeter_upgraded *upgraded, greeter_requested *requested, void *context);
-void greeter_accept(struct greeter *greeter, int fd, const struct sockaddr *peer); /* owns the descriptor from now on */
+void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission); /* owns both from now on */
 /* A connection that was answered, and what came of its next request (taken over); it is closed, without a word, when none comes in
  * time. Owns the descriptor and the admission from now on. */
-void greeter_resume(struct greeter *greeter, int fd, struct address_key address, struct buf *bytes);
+void greeter_resume(struct greeter *greeter, int fd, const struct admission *admission, struct buf *bytes);
 void greeter_drain(struct greeter *greeter); /* closes connections that wait for another request */
 void greeter_close(struct greeter *greeter); /* closes all; its memory is free to go after the loop ran once more */
 

@@ -57,7 +57,7 @@ static void end(struct http_connection *connection)
 	enum http_phase phase = connection->phase;
 	bool is_chunked = connection->is_chunked;
 	struct farewell *farewell = connection->owner->farewell;
-	connections_release(connection->owner->connections, connection->address);
+	connections_release(connection->owner->connections, &connection->admission);
 	forget(connection);
 	if (phase == HTTP_DEAD)
 		close(fd);
@@ -72,11 +72,11 @@ static void give_back(struct http_connection *connection)
 {
 	struct greeter *greeter = connection->owner->greeter;
 	int fd = connection->fd;
-	struct address_key address = connection->address;
+	struct admission admission = connection->admission;
 	struct buf rest = connection->in;
 	buf_init(&connection->in);
 	forget(connection);
-	greeter_resume(greeter, fd, address, &rest);
+	greeter_resume(greeter, fd, &admission, &rest);
 }
 
 static void complete(struct http_connection *connection)
@@ -230,7 +230,7 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 	connection->responder.ops = &http_responder_ops;
 	connection->owner = owner;
 	connection->fd = request->fd;
-	connection->address = request->address;
+	connection->admission = request->admission;
 	connection->request = request->bytes;
 	buf_init(&connection->in);
 	buf_init(&connection->out);
@@ -267,7 +267,7 @@ void http_connections_take(struct http_connections *connections, struct greeted_
 	struct http_connection *connection = prepare(connections, request);
 	if (!connection) {
 		buf_fini(&request->bytes);
-		connections_release(connections->connections, request->address);
+		connections_release(connections->connections, &request->admission);
 		close(request->fd);
 		return;
 	}

@@ -22,7 +22,7 @@ struct http_connection {
 	bool has_poll;
 	int events; /* that poll waits for */
 	int fd;
-	struct address_key address;
+	struct admission admission;
 	enum http_phase phase;
 	struct call *call;   /* NULL: the request was answered without one */
 	struct buf request;  /* its head: what slices of it point into */

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "common/base/clock.h"
+#include "gateway/wire/arrival.h"
 #include "gateway/wire/greeter.h"
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/http_connection.h"
@@ -32,6 +33,7 @@ struct server {
 
 	struct listener *listeners;
 	size_t listener_count;
+	struct arrivals arrivals;
 	struct greeter greeter;
 	struct farewell farewell;
 	struct websockets websockets;
@@ -86,7 +88,13 @@ static void on_prepare(uv_prepare_t *prepare)
 static void on_accepted(void *context, int fd, const struct sockaddr *peer)
 {
 	struct server *server = context;
-	greeter_accept(&server->greeter, fd, peer);
+	arrivals_accept(&server->arrivals, fd, peer);
+}
+
+static void on_arrived(void *context, int fd, const struct admission *admission)
+{
+	struct server *server = context;
+	greeter_accept(&server->greeter, fd, admission);
 }
 
 static void on_upgraded(void *context, const struct handshake *handshake)
@@ -129,6 +137,16 @@ static void open_handles(struct server *server)
 	server->stirred = true;
 }
 
+static void open_arrivals(struct server *server, const struct server_settings *settings)
+{
+	struct arrivals_settings arrivals = {
+		.connections = settings->connections,
+		.proxies = settings->proxies,
+		.timeout_ns = settings->handshake_timeout_ns,
+	};
+	arrivals_init(&server->arrivals, &server->loop, &arrivals, &server->farewell, on_arrived, server);
+}
+
 static void open_greeter(struct server *server, const struct server_settings *settings)
 {
 	struct greeter_settings greeter = {
@@ -136,6 +154,7 @@ static void open_greeter(struct server *server, const struct server_settings *se
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,
+		.proxies = settings->proxies,
 	};
 	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, on_requested,
 		     server);
@@ -182,6 +201,7 @@ static void close_all(struct server *server, bool has_websockets)
 {
 	server_stop_listening(server);
 	http_connections_close(&server->http);
+	arrivals_close(&server->arrivals);
 	greeter_close(&server->greeter);
 	if (has_websockets)
 		websockets_close_begin(&server->websockets);
@@ -209,6 +229,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	server->context = context;
 	open_handles(server);
 	farewell_init(&server->farewell, &server->loop);
+	open_arrivals(server, settings);
 	open_greeter(server, settings);
 	open_http(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);

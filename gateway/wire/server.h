@@ -11,6 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/base/slice.h"
+#include "gateway/http/forwarded.h"
 #include "gateway/limiter/connections.h"
 #include "gateway/session/exchange.h"
 
@@ -26,6 +27,7 @@ struct server_settings {
 	uint64_t handshake_timeout_ns, close_timeout_ns;
 	uint64_t http_timeout_ns; /* how long a client of the HTTP API may stall */
 	struct connections *connections; /* shared by all workers */
+	struct proxies proxies;          /* whose word about a client counts; its networks are borrowed */
 };
 
 /* Called on the server's thread once a turn, before exchange_end_turn(): take the mailbox here. */

@@ -190,7 +190,7 @@ static void destroy(struct websocket *websocket)
 {
 	deadline_stop(&websocket->closing);
 	buf_fini(&websocket->message);
-	connections_release(websocket->owner->connections, websocket->address);
+	connections_release(websocket->owner->connections, &websocket->admission);
 	free(websocket);
 }
 
@@ -270,7 +270,7 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	websocket->front = handshake->front;
 	websocket->names_protocol = handshake->names_protocol;
 	websocket->fd = handshake->fd;
-	websocket->address = handshake->address;
+	websocket->admission = handshake->admission;
 	list_init(&websocket->closing.link);
 	return websocket;
 }
@@ -291,7 +291,8 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 	write_head(&bytes, handshake->key);
 	buf_append_slice(&bytes, handshake->behind);
 	if (!websocket || buf_has_failed(&bytes)) {
-		connections_release(websockets->connections, handshake->address);
+		struct admission admission = handshake->admission;
+		connections_release(websockets->connections, &admission);
 		close(handshake->fd);
 		free(websocket);
 		buf_fini(&bytes);

@@ -21,7 +21,7 @@ struct websocket {
 	struct buf message;  /* the pieces of a message that is not complete; empty else, and then without memory */
 	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */
 	int fd;
-	struct address_key address;
+	struct admission admission;
 	bool names_protocol;
 	bool is_closing; /* our close frame is sent or buffered: nothing may follow it */
 	bool is_dead;    /* nothing can be sent any more */
