@@ -11,8 +11,7 @@ static bool is_told(const struct feed *feed)
 	       state->log.epoch == told->log.epoch && record_id_compare(state->log.base, told->log.base) == 0;
 }
 
-/* Up to where clients have what they are to have. */
-static struct record_id known_end(const struct feed *feed)
+struct record_id delivery_end(const struct feed *feed)
 {
 	return record_id_compare(feed->head, feed->silent) < 0 ? feed->silent : feed->head;
 }
@@ -22,7 +21,7 @@ void delivery_tell(struct feed *feed)
 	if (is_told(feed))
 		return;
 	delivery_flush(feed);
-	feed->state.log.last = known_end(feed);
+	feed->state.log.last = delivery_end(feed);
 	feed->told = feed->state;
 	feed->was_told = true;
 	metric_gauge_set(METRIC_RECORDED, feed->state.is_recorded);
@@ -36,7 +35,7 @@ void delivery_flush(struct feed *feed)
 	if (!batch)
 		return;
 	feed->batch = NULL;
-	feed->state.log.last = known_end(feed);
+	feed->state.log.last = delivery_end(feed);
 	feed->ops.deliver(feed->context, batch);
 	record_batch_unref(batch);
 }
@@ -53,7 +52,7 @@ static struct record_batch *open_batch(struct feed *feed, bool is_recorded)
 		return NULL;
 	feed->batch->is_recorded = is_recorded;
 	if (is_recorded)
-		feed->batch->after = feed->head;
+		feed->batch->after = delivery_end(feed);
 	return feed->batch;
 }
 

@@ -72,7 +72,7 @@ struct record *feed_take_pending(struct feed *feed, struct pending_record *at)
 static struct log_position known_position(const struct feed *feed)
 {
 	struct log_position known = feed->state.log;
-	known.last = feed->head;
+	known.last = delivery_end(feed);
 	return known;
 }
 
@@ -195,11 +195,14 @@ static void adopt(struct feed *feed, const struct log_position *position)
 	recorder_stop(feed, true);
 	heal_stop(feed);
 	resolve_early(feed);
-	feed->unseen = feed->silent = (struct record_id){0};
-	if (feed->state.log.epoch == 0)
-		begin_log(feed, position);
-	else
+	feed->unseen = (struct record_id){0};
+	if (feed->state.log.epoch) {
 		feed->head = earlier_id(feed->head, position->base);
+		feed->silent = earlier_id(feed->silent, position->base);
+	} else {
+		feed->silent = (struct record_id){0};
+		begin_log(feed, position);
+	}
 	pending_rehash(&feed->pending, position->epoch);
 	feed->state.log = *position;
 	delivery_tell(feed);

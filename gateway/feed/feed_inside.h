@@ -101,6 +101,7 @@ struct record *feed_take_pending(struct feed *feed, struct pending_record *at);
 uint64_t feed_jitter(struct feed *feed, uint64_t about_ns); /* 3/4 to 5/4 of it */
 
 /* delivery.c */
+struct record_id delivery_end(const struct feed *feed); /* up to where clients have what they are to have */
 void delivery_tell(struct feed *feed); /* ops.changed, where something did, behind what was delivered before */
 /* Takes the record over. It is stamped, or copied if it was delivered before; the log's entry before it is `before`. */
 void delivery_recorded(struct feed *feed, struct record *record, bool was_delivered, struct record_id id,

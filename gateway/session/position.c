@@ -92,8 +92,17 @@ bool position_is_new(const struct exchange *exchange, const struct record *recor
 	return record_id_is_zero(record->id) || record_id_compare(record->id, exchange->log_head) > 0;
 }
 
+/* What the former log had at its end, and other nodes gave to their clients, may be missing here, or come again under other ids. */
+static void tell_replaced(struct subscription *subscription, struct record_id after)
+{
+	if (subscription->session->state == SESSION_OPEN)
+		subscription_tell_gap(subscription, after, (struct record_id){0}, 0, "reset");
+}
+
 static void replace_log(struct exchange *exchange, const struct log_position *log, bool had_one)
 {
+	if (had_one)
+		visit_live(exchange, tell_replaced, exchange->log_head);
 	exchange->feed.log = *log;
 	exchange->log_head = log->last;
 	ring_reset(exchange->ring, log->last);

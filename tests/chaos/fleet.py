@@ -39,12 +39,18 @@ class Fleet:
         self.redis = server or redis.Server(test)
         self.random = random.Random(os.environ.get("CHAOS_SEED", test.id()))
         self.options = (*NODE_OPTIONS, *options)
-        ports = through or [self.redis.port] * nodes
-        self.nodes = [support.start_node(test, port, *self.options) for port in ports]
+        ways = through or [self.redis.port] * nodes
+        self.nodes = []
+        for way in ways:
+            self.add_node(way)
         support.wait_for("a recorder", lambda: self.recorder() is not None)
         self.next_number = 0
         self.published = {"heard": [], "unheard": [], "unknown": []}
         self.wanderers = []
+
+    def add_node(self, way):
+        self.nodes.append(support.start_node(self.test, way, *self.options))
+        return self.nodes[-1]
 
     def alive(self):
         return [node for node in self.nodes if node.child.poll() is None]
@@ -65,9 +71,10 @@ class Fleet:
             wanderer.child.stdout.readline()
             self.wanderers.append(wanderer)
 
-    def publish_during(self, trouble, *, rate=RATE, before_s=1.0, after_s=2.0, payload=None):
-        """Publishes all the while: a quiet moment, the trouble, another moment."""
-        arguments = [self.redis.port, rate, self.next_number] + ([payload] if payload else [])
+    def publish_during(self, trouble, *, rate=RATE, before_s=1.0, after_s=2.0, payload=None, ports=None):
+        """Publishes all the while: a quiet moment, the trouble, another moment. ports: of the servers to publish to, where there are
+        several, with commas."""
+        arguments = [ports or self.redis.port, rate, self.next_number] + ([payload] if payload else [])
         publisher = Script(self.test, "publisher.py", *arguments)
         publisher.child.stdout.readline()
         support.let_pass(before_s)
@@ -109,10 +116,8 @@ class Fleet:
         self.test.assertGreater(len(numbers), 0)
 
     def wanted(self, subscription):
-        """The log's entries that a subscription wants, by the rule of the payloads that publisher.py makes."""
-        sessions = subscription.get("filter", {}).get("session")
-        return [(name, number) for name, number in self.entries
-                if number is None or not sessions or f"s{number % 5}" in sessions]
+        """The log's entries that a subscription wants."""
+        return [(name, number) for name, number in self.entries if number is None or is_wanted(subscription, number)]
 
     def check_clients(self, seen, *, gaps=()):
         """Each client saw the log from its start, in order, once, or was told by a gap of one of these reasons."""
@@ -125,17 +130,24 @@ class Fleet:
         test.assertTrue(saw["is_done"], f"never saw the end: {saw['visits']} visits, {saw['refusals'][-3:]}, {saw['events'][-1:]}")
         told = {gap["reason"] for _, gap in saw["gaps"]}
         test.assertLessEqual(told, set(reasons), f"told of a gap: {saw['gaps'][:3]}")
-        epoch_from = max([at for at, gap in saw["gaps"] if gap["reason"] == "reset"], default=0)
-        events = saw["events"][epoch_from:]
-        with_id = [name for name, _ in events if name]
-        test.assertEqual(with_id, sorted(set(with_id), key=key_of), "out of order or twice")
+        events = saw["events"]
+        resets = [at for at, gap in saw["gaps"] if gap["reason"] == "reset"]
+        for begin, end in zip([0, *resets], [*resets, len(events)]):
+            with_id = [name for name, _ in events[begin:end] if name]
+            test.assertEqual(with_id, sorted(set(with_id), key=key_of), "out of order or twice")
         without_id = {number for name, number in events if not name}
-        start = saw["start"].rsplit(".", 1)[0] if saw["start"] and not epoch_from else "0-0"
-        got = set(with_id)
+        start = saw["start"] or "0-0"
+        got = {name for name, _ in events if name}
         missing = [(name, number) for name, number in self.wanted(subscription)
                    if key_of(name) > key_of(start) and name not in got and number not in without_id and number is not None]
         missing = [(name, number) for name, number in missing if not is_told(name, saw["gaps"])]
         test.assertFalse(missing, f"{len(missing)} missing after {start}, from {missing[:5]}; gaps {saw['gaps'][:5]}")
+
+
+def is_wanted(subscription, number):
+    """By the rule of the payloads that publisher.py makes."""
+    sessions = subscription.get("filter", {}).get("session")
+    return not sessions or f"s{number % 5}" in sessions
 
 
 def key_of(name):

@@ -1,7 +1,8 @@
 """Publishes numbered events with nothing but PUBLISH, at a rate, until its standard input closes; then prints what Redis
 answered, behind a line that says that it began: {"heard": [numbers that some subscriber was sent], "unheard": [...], "unknown": [no answer came]}.
+Of several ports it takes the next one where the present one does not answer any more.
 
-    publisher.py <Redis port> <events a second> <first number> [<payload that is always the same>]
+    publisher.py <Redis port>[,<port>...] <events a second> <first number> [<payload that is always the same>]
 """
 import json
 import select
@@ -25,15 +26,15 @@ def is_over(wait_s):
 
 
 class Publisher:
-    def __init__(self, port, fixed):
-        self.port, self.fixed, self.client = port, fixed, None
+    def __init__(self, ports, fixed):
+        self.ports, self.fixed, self.client = ports, fixed, None
         self.results = {"heard": [], "unheard": [], "unknown": []}
 
     def publish(self, numbers):
         waiting = list(numbers)
         try:
             if not self.client:
-                self.client = redis.Client(self.port)
+                self.client = redis.Client(self.ports[0])
             self.client.socket.sendall(b"".join(
                 redis.Client.pack("PUBLISH", f"trace:c{number % SESSIONS}", payload_of(number, self.fixed)) for number in numbers))
             for number in numbers:
@@ -44,12 +45,13 @@ class Publisher:
                 self.results["heard" if answer > 0 else "unheard"].append(number)
         except OSError:
             self.client = None
+            self.ports.append(self.ports.pop(0))
             self.results["unknown"] += waiting
 
 
 def main():
-    port, rate, number = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    publisher = Publisher(port, sys.argv[4] if len(sys.argv) > 4 else None)
+    ports, rate, number = [int(port) for port in sys.argv[1].split(",")], int(sys.argv[2]), int(sys.argv[3])
+    publisher = Publisher(ports, sys.argv[4] if len(sys.argv) > 4 else None)
     publisher.publish([])
     print("publishing", flush=True)
     start = time.monotonic()

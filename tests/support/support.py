@@ -160,11 +160,11 @@ def publish(redis_port, channel, payload):
     subprocess.run(["redis-cli", "-p", str(redis_port), "PUBLISH", channel, payload], check=True, capture_output=True)
 
 
-def start_node(test, redis_port, *options):
-    """A ready node; .port and .admin_port say where."""
+def start_node(test, redis, *options):
+    """A ready node on a Redis on loopback, by its port, or by a URL; .port and .admin_port say where."""
     port = free_ports(2)
     node = Process(test, [GATEWAY, "--listen", f"127.0.0.1:{port}", "--admin.listen", f"127.0.0.1:{port + 1}", *options],
-                   TRACEGATE_REDIS_URL=f"redis://127.0.0.1:{redis_port}")
+                   TRACEGATE_REDIS_URL=redis if isinstance(redis, str) else f"redis://127.0.0.1:{redis}")
     node.port, node.admin_port = port, port + 1
     wait_for("the node is ready", lambda: http_get(node.admin_port, "/readyz")[0] == 200)
     return node

@@ -313,6 +313,24 @@ START_TEST(goes_on_in_the_new_log_when_the_old_one_is_replaced)
 }
 END_TEST
 
+START_TEST(tells_who_is_live_that_the_log_was_replaced)
+{
+	peer_subscribes(&peer, "");
+	record_events(exchange, 0, 3);
+	settle(exchange);
+	expect_events(&peer, 1, 3);
+	past.epoch++;
+	past.base = fake_id(2, 0); /* the end was lost */
+	past.count = 2;
+	tell_feed(exchange, true);
+	peer_expect_part(&peer, "\"after\":\"3-0\",\"before\":null,\"dropped\":null,\"reason\":\"reset\"}");
+	record_events(exchange, 0, 2);
+	settle(exchange);
+	expect_events(&peer, 3, 4);
+	peer_expect(&peer, NULL);
+}
+END_TEST
+
 START_TEST(does_not_take_a_page_of_another_log_for_its_own)
 {
 	peer_subscribes(&peer, "");
@@ -493,6 +511,7 @@ int main(void)
 	tcase_add_test(tests, tells_what_the_log_has_lost_before_the_client_came_to_it);
 	tcase_add_test(tests, goes_on_from_the_ring_where_that_reaches_back_further_than_the_log);
 	tcase_add_test(tests, goes_on_in_the_new_log_when_the_old_one_is_replaced);
+	tcase_add_test(tests, tells_who_is_live_that_the_log_was_replaced);
 	tcase_add_test(tests, does_not_take_a_page_of_another_log_for_its_own);
 	tcase_add_test(tests, what_the_node_missed_is_read_from_the_log);
 	tcase_add_test(tests, what_the_node_missed_and_the_log_lost_is_told);
