@@ -1,0 +1,96 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/http/forwarded.h"
+#include "gateway/http/head.h"
+#include "tests/support/suite.h"
+
+static struct ip_network networks[3];
+static const struct proxies proxies = {.networks = networks, .count = 3};
+
+static void trust(void)
+{
+	ck_assert(ip_network_read(slice_of("10.0.0.0/8"), &networks[0]));
+	ck_assert(ip_network_read(slice_of("127.0.0.1"), &networks[1]));
+	ck_assert(ip_network_read(slice_of("fd00::/8"), &networks[2]));
+}
+
+/* The client of a request with these fields that came from the peer. */
+static const char *client_of(const char *peer_text, const char *fields)
+{
+	static char text[IP_TEXT];
+	char request[2048];
+	struct head head;
+	struct ip peer;
+	snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", fields);
+	ck_assert_int_eq(head_read(slice_of(request), &head), HEAD_COMPLETE);
+	ck_assert(ip_read(slice_of(peer_text), &peer));
+	struct ip client = forwarded_client(&head, &proxies, &peer);
+	ip_write(text, &client);
+	return text;
+}
+
+START_TEST(nobody_else_is_believed)
+{
+	ck_assert_str_eq(client_of("192.0.2.7", "X-Forwarded-For: 1.1.1.1\r\n"), "192.0.2.7");
+	ck_assert_str_eq(client_of("2001:db8::1", "X-Forwarded-For: 1.1.1.1\r\n"), "2001:db8::1");
+}
+END_TEST
+
+START_TEST(a_trusted_proxy_names_its_client)
+{
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 192.0.2.1\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("::ffff:10.1.1.1", "x-forwarded-for: 192.0.2.1:4711\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("127.0.0.1", "X-Forwarded-For: [2001:db8::5]:443\r\n"), "2001:db8::5");
+	ck_assert_str_eq(client_of("127.0.0.1", "X-Forwarded-For: fe80::1%eth0\r\n"), "fe80::1");
+	ck_assert_str_eq(client_of("127.0.0.1", "X-Forwarded-For: ::ffff:192.0.2.9\r\n"), "192.0.2.9");
+}
+END_TEST
+
+START_TEST(what_the_client_wrote_itself_does_not_count)
+{
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 1.1.1.1, 192.0.2.1\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 10.9.9.9, 192.0.2.1\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 192.0.2.1\r\n"), "192.0.2.1");
+}
+END_TEST
+
+START_TEST(proxies_behind_proxies_are_skipped)
+{
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 1.1.1.1, 192.0.2.1, 10.2.2.2, fd00::1\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 10.2.2.2\r\n"), "192.0.2.1");
+	ck_assert_str_eq(client_of("10.1.1.1", "X-Forwarded-For: 10.3.3.3, 10.2.2.2\r\n"), "10.3.3.3");
+}
+END_TEST
+
+START_TEST(stops_at_what_cannot_be_read)
+{
+	static const char *const bad[] = {"unknown", "_gw", "1.2.3", "\"192.0.2.1\"", "192.0.2.1;", "[::1", ""};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char fields[200];
+		snprintf(fields, sizeof fields, "X-Forwarded-For: 1.1.1.1, %s, 10.2.2.2\r\n", bad[i]);
+		ck_assert_str_eq(client_of("10.1.1.1", fields), "10.2.2.2");
+		snprintf(fields, sizeof fields, "X-Forwarded-For: 1.1.1.1, %s\r\n", bad[i]);
+		ck_assert_str_eq(client_of("10.1.1.1", fields), "10.1.1.1");
+		snprintf(fields, sizeof fields, "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: %s\r\n", bad[i]);
+		ck_assert_str_eq(client_of("10.1.1.1", fields), "10.1.1.1");
+	}
+	ck_assert_str_eq(client_of("10.1.1.1", ""), "10.1.1.1");
+	ck_assert_str_eq(client_of("10.1.1.1", "Forwarded: for=1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n"), "10.1.1.1");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("forwarded");
+	TCase *tests = tcase_create("forwarded");
+	tcase_add_checked_fixture(tests, trust, NULL);
+	tcase_add_test(tests, nobody_else_is_believed);
+	tcase_add_test(tests, a_trusted_proxy_names_its_client);
+	tcase_add_test(tests, what_the_client_wrote_itself_does_not_count);
+	tcase_add_test(tests, proxies_behind_proxies_are_skipped);
+	tcase_add_test(tests, stops_at_what_cannot_be_read);
+	suite_add_tcase(suite, tests);
+	return suite_run(suite);
+}
