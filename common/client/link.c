@@ -33,6 +33,10 @@ void tgc_link_fini(struct tgc_link *link)
 
 static void close_socket(struct tgc_link *link)
 {
+	if (link->secure)
+		tgc_secure_goodbye(link->secure);
+	tgc_secure_free(link->secure);
+	link->secure = NULL;
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
@@ -117,14 +121,27 @@ short tgc_link_events(const struct tgc_link *link)
 {
 	if (link->phase == TGC_LINK_CONNECTING)
 		return POLLOUT;
+	short secure_events = link->secure ? tgc_secure_events(link->secure) : 0;
+	if (link->phase == TGC_LINK_SECURING)
+		return secure_events;
 	bool has_output = link->out.len > link->out_at && !link->cannot_send;
-	return (short)(POLLIN | (has_output ? POLLOUT : 0));
+	return (short)(POLLIN | secure_events | (has_output ? POLLOUT : 0));
+}
+
+static ssize_t send_bytes(struct tgc_link *link, const char *bytes, size_t len)
+{
+	return link->secure ? tgc_secure_write(link->secure, bytes, len) : send(link->fd, bytes, len, MSG_NOSIGNAL);
+}
+
+static ssize_t receive_bytes(struct tgc_link *link, char *ret_bytes, size_t len)
+{
+	return link->secure ? tgc_secure_read(link->secure, ret_bytes, len) : recv(link->fd, ret_bytes, len, 0);
 }
 
 void tgc_link_flush(struct tgc_link *link)
 {
 	while (link->phase >= TGC_LINK_UPGRADING && !link->cannot_send && link->out_at < link->out.len) {
-		ssize_t sent = send(link->fd, link->out.bytes + link->out_at, link->out.len - link->out_at, MSG_NOSIGNAL);
+		ssize_t sent = send_bytes(link, link->out.bytes + link->out_at, link->out.len - link->out_at);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -174,20 +191,9 @@ static enum tgc_link_news fail(struct tgc_link *link, const char *why)
 	return TGC_LINK_FAILED;
 }
 
-static enum tgc_link_news step_connecting(struct tgc_link *link, uint64_t now_ms)
+static enum tgc_link_news begin_upgrade(struct tgc_link *link, uint64_t now_ms)
 {
-	struct pollfd poll_fd = {.fd = link->fd, .events = POLLOUT}; /* revents may be of a socket before this one */
 	uint8_t nonce[TGC_NONCE_BYTES];
-	int error = 0;
-	socklen_t len = sizeof error;
-	if (poll(&poll_fd, 1, 0) > 0)
-		getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	else if (now_ms >= link->deadline_ms)
-		error = ETIMEDOUT;
-	else
-		return TGC_LINK_NOTHING;
-	if (error)
-		return try_next_address(link, error, now_ms) ? TGC_LINK_NOTHING : TGC_LINK_FAILED;
 	if (!random_bytes(nonce, sizeof nonce))
 		return fail(link, "the system gives no random numbers");
 	tgc_upgrade_key(nonce, link->key);
@@ -199,6 +205,45 @@ static enum tgc_link_news step_connecting(struct tgc_link *link, uint64_t now_ms
 	return TGC_LINK_NOTHING;
 }
 
+static enum tgc_link_news step_securing(struct tgc_link *link, uint64_t now_ms)
+{
+	switch (tgc_secure_shake(link->secure, link->why)) {
+	case TGC_SHAKE_DONE:
+		return begin_upgrade(link, now_ms);
+	case TGC_SHAKE_FAILED:
+		return TGC_LINK_FAILED;
+	case TGC_SHAKE_AGAIN:
+		break;
+	}
+	return now_ms >= link->deadline_ms ? fail(link, "TLS: no answer to the handshake in time") : TGC_LINK_NOTHING;
+}
+
+static enum tgc_link_news begin_secure(struct tgc_link *link, uint64_t now_ms)
+{
+	link->secure = tgc_secure_new(link->trust, link->fd, link->url->host);
+	if (!link->secure)
+		return fail(link, "no memory for TLS");
+	link->phase = TGC_LINK_SECURING;
+	link->deadline_ms = now_ms + link->timeout_ms;
+	return step_securing(link, now_ms);
+}
+
+static enum tgc_link_news step_connecting(struct tgc_link *link, uint64_t now_ms)
+{
+	struct pollfd poll_fd = {.fd = link->fd, .events = POLLOUT}; /* revents may be of a socket before this one */
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (poll(&poll_fd, 1, 0) > 0)
+		getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	else if (now_ms >= link->deadline_ms)
+		error = ETIMEDOUT;
+	else
+		return TGC_LINK_NOTHING;
+	if (error)
+		return try_next_address(link, error, now_ms) ? TGC_LINK_NOTHING : TGC_LINK_FAILED;
+	return link->url->is_secure ? begin_secure(link, now_ms) : begin_upgrade(link, now_ms);
+}
+
 /* Reads once. False: nothing came; has_ended says whether more can. */
 static bool receive(struct tgc_link *link)
 {
@@ -208,7 +253,7 @@ static bool receive(struct tgc_link *link)
 		fail(link, "no memory to read into");
 		return false;
 	}
-	ssize_t got = recv(link->fd, room, READ_BYTES, 0);
+	ssize_t got = receive_bytes(link, room, READ_BYTES);
 	int error = errno;
 	tgc_inbox_received(&link->inbox, READ_BYTES, got > 0 ? (size_t)got : 0);
 	if (got > 0)
@@ -284,6 +329,8 @@ enum tgc_link_news tgc_link_step(struct tgc_link *link, short revents, uint64_t 
 	switch (link->phase) {
 	case TGC_LINK_CONNECTING:
 		return step_connecting(link, now_ms);
+	case TGC_LINK_SECURING:
+		return step_securing(link, now_ms);
 	case TGC_LINK_UPGRADING:
 		tgc_link_flush(link);
 		return step_upgrading(link, now_ms);

@@ -1,4 +1,4 @@
-/* A link is one connection to a gateway, from the first address that is tried to the end: TCP, the handshake, frames in and
+/* A link is one connection to a gateway, from the first address that is tried to the end: TCP, TLS, the handshake, frames in and
  * out, all without blocking but for the resolving of names. Owned by its client. It knows nothing of messages.
  * Invariant: fd >= 0 in every phase but TGC_LINK_NONE; at most out_max bytes wait to be sent. */
 #ifndef COMMON_CLIENT_LINK_H
@@ -10,6 +10,7 @@
 
 #include "common/base/err.h"
 #include "common/client/inbox.h"
+#include "common/client/secure.h"
 #include "common/client/tgclient.h"
 #include "common/client/upgrade.h"
 #include "common/client/url.h"
@@ -18,7 +19,7 @@
 
 #define TGC_ADDRESSES_MAX 16
 
-enum tgc_link_phase { TGC_LINK_NONE, TGC_LINK_CONNECTING, TGC_LINK_UPGRADING, TGC_LINK_OPEN };
+enum tgc_link_phase { TGC_LINK_NONE, TGC_LINK_CONNECTING, TGC_LINK_SECURING, TGC_LINK_UPGRADING, TGC_LINK_OPEN };
 
 struct tgc_address {
 	struct sockaddr_storage bytes;
@@ -30,6 +31,8 @@ struct tgc_link {
 	int fd;
 	const struct tgc_url *url; /* borrowed while there is a connection */
 	const char *token;         /* likewise; may be NULL */
+	const struct tgc_trust *trust; /* borrowed; NULL where no url is secure */
+	struct tgc_secure *secure;     /* NULL: plain */
 	struct tgc_address addresses[TGC_ADDRESSES_MAX];
 	size_t address_count, address_at;
 	uint64_t timeout_ms, deadline_ms; /* of the phase; UINT64_MAX: none */

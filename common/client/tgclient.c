@@ -40,13 +40,22 @@ static const char *take_urls(struct tgc_client *client, const struct tgc_options
 		if (error == ERR_NOMEM || !client->url_texts[i])
 			return "no memory for the client";
 		if (error) {
-			const char *why = error == ERR_UNSUPPORTED ? "wss: this client has no TLS; let a proxy beside it speak TLS, and give ws://"
-								   : "not of the form ws://host[:port][/path][?query]";
-			snprintf(ret_why, TGC_WHY_MAX, "%.120s: %s", options->urls[i], why);
+			snprintf(ret_why, TGC_WHY_MAX, "%.120s: not of the form ws://host[:port][/path][?query] or wss://...", options->urls[i]);
 			return ret_why;
 		}
 	}
 	return NULL;
+}
+
+/* NULL: there is what the urls need. */
+static const char *take_trust(struct tgc_client *client, const struct tgc_options *options, char ret_why[TGC_WHY_MAX])
+{
+	bool is_needed = false;
+	for (size_t i = 0; i < client->url_count; i++)
+		is_needed |= client->urls[i].is_secure;
+	client->trust = is_needed ? tgc_trust_new(options, ret_why) : NULL;
+	client->link.trust = client->trust;
+	return is_needed && !client->trust ? ret_why : NULL;
 }
 
 static void set_up(struct tgc_client *client, const struct tgc_options *options)
@@ -80,6 +89,7 @@ static void free_memory(struct tgc_client *client)
 	free(client->urls);
 	free(client->url_texts);
 	free(client->token);
+	tgc_trust_free(client->trust);
 	buf_fini(&client->text);
 	buf_fini(&client->channel);
 	free(client);
@@ -93,6 +103,8 @@ struct tgc_client *tgc_new(const struct tgc_options *options, char ret_why[TGC_W
 	if (client) {
 		set_up(client, options);
 		why = take_urls(client, options, text);
+		if (!why)
+			why = take_trust(client, options, text);
 		if (!why && options->token && !(client->token = strdup(options->token)))
 			why = "no memory for the client";
 		if (!why)

@@ -1,4 +1,4 @@
-/* tgclient, the C client of tracegate gateways (docs/protocol.md, docs/clients.md). For C11 and C++; needs nothing but libc.
+/* tgclient, the C client of tracegate gateways (docs/protocol.md, docs/clients.md). For C11 and C++; needs libc, and OpenSSL for wss:// alone.
  *
  * A client keeps one WebSocket connection to any one of the nodes it was given, goes to another when that one fails, asks
  * there for every subscription again from where it was, and so gives its user each event once and in order. It has no
@@ -140,9 +140,14 @@ struct tgc_handlers {
 /* --- Life ---------------------------------------------------------------------------------------------------------- */
 
 struct tgc_options { /* Zero in a number: the default. All is copied. */
-	const char *const *urls; /* ws://host[:port][/path][?query]; tried in turn, the first one first */
+	const char *const *urls; /* ws://host[:port][/path][?query], wss:// with TLS; http:// and https:// are the same; tried in turn */
 	size_t url_count;
 	const char *token;       /* a JWT or an API key, sent as Authorization: Bearer; NULL: none */
+	/* For wss://. PEM; read by tgc_new(). */
+	const char *ca_file;          /* authorities that nodes' certificates are to come from; NULL: the system's */
+	const char *certificate_file; /* of this client, with its chain; NULL: none */
+	const char *key_file;         /* NULL: it is in certificate_file */
+	bool is_insecure;             /* takes any certificate: whoever sits between reads and writes along. For tests */
 	struct tgc_handlers handlers;
 	uint64_t connect_timeout_ms; /* 10000: until connected, and again until welcomed */
 	uint64_t backoff_min_ms;     /* 100: the pause after a first round of failures; doubled each round, jittered by half */

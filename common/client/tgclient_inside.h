@@ -56,6 +56,7 @@ struct tgc_client {
 	size_t url_count, url_at;
 	bool is_moving; /* the next attempt is at another node */
 	char *token; /* may be NULL */
+	struct tgc_trust *trust; /* NULL where no url is secure */
 	struct tgc_handlers handlers;
 	uint64_t connect_timeout_ms;
 	size_t requests_max, subscriptions_max;

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define PORT_DEFAULT "80"
 #define TARGET_DEFAULT "/v1/stream"
 
 /* Printable ASCII without a space; that also keeps line ends out of the request. */
@@ -45,20 +44,35 @@ static bool split_authority(struct tgc_url *url, const char *text, size_t len)
 		return false;
 	const char *behind = host_end + has_brackets;
 	if (behind == end)
-		memcpy(url->port, PORT_DEFAULT, sizeof PORT_DEFAULT);
+		snprintf(url->port, sizeof url->port, "%s", url->is_secure ? "443" : "80");
 	else if (*behind != ':' || !copy_part(url->port, sizeof url->port, behind + 1, (size_t)(end - behind - 1)))
 		return false;
 	return is_port(url->port) && copy_part(url->authority, sizeof url->authority, text, len);
 }
 
+/* The text behind the scheme; NULL: it has none that is known. */
+static const char *read_scheme(const char *text, bool *ret_is_secure)
+{
+	static const struct {
+		const char *name;
+		bool is_secure;
+	} schemes[] = {{"ws://", false}, {"wss://", true}, {"http://", false}, {"https://", true}};
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		size_t len = strlen(schemes[i].name);
+		if (strncasecmp(text, schemes[i].name, len) == 0) {
+			*ret_is_secure = schemes[i].is_secure;
+			return text + len;
+		}
+	}
+	return NULL;
+}
+
 enum err tgc_url_parse(struct tgc_url *url, const char *text)
 {
 	memset(url, 0, sizeof *url);
-	if (strncasecmp(text, "wss://", 6) == 0)
-		return ERR_UNSUPPORTED;
-	if (strncasecmp(text, "ws://", 5) != 0 || !is_clean(text))
+	const char *authority = read_scheme(text, &url->is_secure);
+	if (!authority || !is_clean(text))
 		return ERR_INVALID;
-	const char *authority = text + 5;
 	size_t len = strcspn(authority, "/?");
 	const char *target = authority + len;
 	if (!split_authority(url, authority, len) || strlen(target) > TGC_TARGET_MAX)

@@ -17,6 +17,7 @@
 #include "gateway/limiter/connections.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/metrics/node.h"
+#include "gateway/wire/tls_keys.h"
 #include "gateway/worker/historian.h"
 #include "gateway/worker/hub.h"
 #include "gateway/worker/redis_settings.h"
@@ -36,6 +37,7 @@ struct app {
 	struct connections *connections;
 	struct ip_network *proxies; /* trusted_proxies */
 	struct listen_list listen;
+	struct tls_keys *tls_keys; /* NULL: no TLS */
 	struct worker **workers;
 	size_t worker_count;
 	struct historian *historian; /* NULL: history.enabled = no */
@@ -118,6 +120,8 @@ static struct server_settings server_settings(const struct app *app)
 	return (struct server_settings){
 		.listen = app->listen.addresses,
 		.listen_count = app->listen.count,
+		.tls_keys = app->tls_keys,
+		.tls_from = app->listen.tls_from,
 		.origins = config->cors_origins.items,
 		.origin_count = config->cors_origins.count,
 		.header_bytes_max = config->limits_header_bytes,
@@ -206,11 +210,27 @@ static struct connections *count_connections(const struct config *config)
 	return connections_new(&limits);
 }
 
+static enum err start_tls(struct app *app, char why[256])
+{
+	const struct config *config = app->config;
+	const char *auth = config->tls_client_auth;
+	struct tls_keys_settings settings = {
+		.certificate_file = config->tls_certificate_file,
+		.key_file = config->tls_key_file,
+		.client_ca_file = config->tls_client_ca_file,
+		.client_auth = strcmp(auth, "no") == 0	       ? TLS_CLIENT_AUTH_NO
+			       : strcmp(auth, "optional") == 0 ? TLS_CLIENT_AUTH_OPTIONAL
+							       : TLS_CLIENT_AUTH_REQUIRED,
+		.is_1_3_only = strcmp(config->tls_min_version, "1.3") == 0,
+	};
+	return *config->tls_certificate_file ? tls_keys_new(&settings, &app->tls_keys, why) : OK;
+}
+
 static enum err start(struct app *app, char why[256])
 {
 	const struct config *config = app->config;
 	snprintf(why, 256, "%s", err_name(ERR_NOMEM));
-	enum err error = listen_list_init(&app->listen, &config->listen);
+	enum err error = listen_list_init(&app->listen, config);
 	if (error != OK)
 		return error;
 	app->connections = count_connections(config);
@@ -219,6 +239,8 @@ static enum err start(struct app *app, char why[256])
 	error = redis_settings_fields(config, &app->fields, why);
 	if (error == OK && config->history_enabled)
 		error = historian_start(config, app->node.name, on_answer, &app->historian, why);
+	if (error == OK)
+		error = start_tls(app, why);
 	if (error == OK)
 		error = start_workers(app, why);
 	if (error != OK)
@@ -244,6 +266,7 @@ static void stop(struct app *app)
 	connections_free(app->connections);
 	free(app->proxies);
 	listen_list_fini(&app->listen);
+	tls_keys_free(app->tls_keys);
 	metrics_reset();
 }
 
@@ -301,7 +324,9 @@ static void drain(struct app *app)
 
 static void log_ready(const struct app *app)
 {
-	log_info(ROOM, "ready", log_int("listen", worker_port(app->workers[0], 0)), log_int("admin", hub_admin_port(app->hub)),
+	uint16_t tls_port = app->tls_keys ? worker_port(app->workers[0], app->listen.tls_from) : 0;
+	log_info(ROOM, "ready", log_int("listen", worker_port(app->workers[0], 0)), log_int("tls", tls_port),
+		 log_int("admin", hub_admin_port(app->hub)),
 		 log_int("workers", app->worker_count), log_text("version", TRACEGATE_VERSION));
 }
 

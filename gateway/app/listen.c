@@ -3,12 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum err listen_list_init(struct listen_list *list, const struct config_list *configured)
+static enum err take_all(struct listen_list *list, const struct config_list *configured)
 {
-	list->count = 0;
-	list->addresses = calloc(configured->count ? configured->count : 1, sizeof *list->addresses);
-	if (!list->addresses)
-		return ERR_NOMEM;
 	for (size_t i = 0; i < configured->count; i++) {
 		char *copy = strdup(configured->items[i].ptr);
 		if (!copy)
@@ -16,6 +12,18 @@ enum err listen_list_init(struct listen_list *list, const struct config_list *co
 		list->addresses[list->count++] = slice_of(copy);
 	}
 	return OK;
+}
+
+enum err listen_list_init(struct listen_list *list, const struct config *config)
+{
+	size_t count = config->listen.count + config->tls_listen.count;
+	list->count = 0;
+	list->tls_from = config->tls_listen.count ? config->listen.count : 0;
+	list->addresses = calloc(count ? count : 1, sizeof *list->addresses);
+	if (!list->addresses)
+		return ERR_NOMEM;
+	enum err error = take_all(list, &config->listen);
+	return error != OK ? error : take_all(list, &config->tls_listen);
 }
 
 static void free_text(struct slice text)

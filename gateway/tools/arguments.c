@@ -21,13 +21,26 @@ static void add_to_list(struct buf *list, const char *text)
 	json_append_string(list, slice_of(text));
 }
 
+/* The comma in front of the next url; NULL: there is none. */
+static char *next_url(char *text)
+{
+	static const char *const schemes[] = {",ws://", ",wss://", ",http://", ",https://"};
+	char *next = NULL;
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		char *found = strstr(text, schemes[i]);
+		if (found && (!next || found < next))
+			next = found;
+	}
+	return next;
+}
+
 /* One url, or several with commas between. A comma inside a url stays where no url follows it. */
 static bool add_urls(struct arguments *arguments, char *text)
 {
 	for (char *next; text; text = next) {
 		if (arguments->url_count == ARGUMENTS_URLS_MAX)
 			return refuse("--url", "too many");
-		next = strstr(text, ",ws");
+		next = next_url(text);
 		if (next)
 			*next++ = '\0';
 		arguments->urls[arguments->url_count++] = text;
@@ -84,7 +97,8 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 	const struct {
 		const char *name;
 		const char **text;
-	} texts[] = {{"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
+	} texts[] = {{"--ca-file", &arguments->ca_file}, {"--cert", &arguments->certificate_file}, {"--key", &arguments->key_file},
+		     {"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
 		     {"--to", &arguments->to},       {"--slow", &arguments->slow},   {"--at", &arguments->at},
 		     {"--diff-from", &arguments->diff_from}, {"--speed", &arguments->speed}};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -119,6 +133,8 @@ static bool read_flag(struct arguments *arguments, const char *name)
 {
 	if (strcmp(name, "--json") == 0)
 		arguments->format = FORMAT_NDJSON;
+	else if (strcmp(name, "--insecure") == 0)
+		arguments->insecure = true;
 	else if (strcmp(name, "--reverse") == 0)
 		arguments->reverse = true;
 	else if (strcmp(name, "--live") == 0)

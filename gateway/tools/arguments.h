@@ -20,8 +20,10 @@ struct arguments {
 	struct buf session, agent, type; /* JSON arrays without their closing bracket; empty: not given */
 	const char *only_session;        /* NULL unless exactly one was given */
 	size_t session_count;
+	const char *ca_file, *certificate_file, *key_file;
 	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
 	enum format format;
+	bool insecure;
 	bool reverse, live, control;
 	uint64_t count, limit;                  /* 0: no end */
 	uint64_t max_gap_ms;                    /* 0: not given */

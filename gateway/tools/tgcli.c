@@ -17,9 +17,12 @@ static const char usage[] =
 	"       tgcli publish [options] CHANNEL JSON     publishes one event and says its id\n"
 	"       tgcli ping [options]                     says whether a node answers, and how fast\n"
 	"All:\n"
-	"  --url URL        ws://host[:port][/path], default ws://127.0.0.1:8080; several with commas or one by one:\n"
+	"  --url URL        ws:// or wss://host[:port][/path], default ws://127.0.0.1:8080; several with commas or one by one:\n"
 	"                   when one node fails, the next is taken\n"
 	"  --token T        a JWT or an API key; else that of the environment, TGCLI_TOKEN\n"
+	"  --ca-file FILE   wss://: the authorities of nodes' certificates, in PEM; else the system's\n"
+	"  --cert FILE      wss://: this client's certificate, --key FILE its key where it is not in the same file\n"
+	"  --insecure       wss://: takes any certificate; only for tests\n"
 	"watch, history and replay:\n"
 	"  --channel GLOB   only these channels; may be given several times\n"
 	"  --session S      only this session; --agent A, --type T likewise; each may be given several times\n"
@@ -66,6 +69,10 @@ struct tgc_client *commands_client(const struct arguments *arguments, const stru
 	const struct tgc_options options = {.urls = arguments->urls,
 					    .url_count = arguments->url_count,
 					    .token = arguments->token,
+					    .ca_file = arguments->ca_file,
+					    .certificate_file = arguments->certificate_file,
+					    .key_file = arguments->key_file,
+					    .is_insecure = arguments->insecure,
 					    .handlers = *handlers,
 					    .message_bytes_max = (size_t)256 * 1024 * 1024};
 	struct tgc_client *client = tgc_new(&options, why);

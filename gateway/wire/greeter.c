@@ -143,6 +143,7 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 		.draining = greeting->greeter->is_draining,
 		.retry_after_s = RETRY_AFTER_S,
 	};
+	policy.cors.is_tls = tls_relays_have(settings->relays, greeting->fd);
 	const struct front *front = NULL;
 	struct refusal refusal;
 	if (upgrade_decide(head, &policy, &front, &refusal) == UPGRADE_GO)

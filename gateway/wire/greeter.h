@@ -20,6 +20,7 @@
 #include "gateway/session/front.h"
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
+#include "gateway/wire/tls_relay.h"
 
 struct head;
 
@@ -47,6 +48,7 @@ typedef void greeter_requested(void *context, struct greeted_request *request);
 
 struct greeter_settings {
 	struct cors cors;
+	const struct tls_relays *relays;
 	size_t header_bytes_max;
 	uint64_t timeout_ns;
 	struct connections *connections;

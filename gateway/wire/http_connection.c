@@ -43,26 +43,19 @@ static void forget(struct http_connection *connection)
 		free(connection);
 }
 
-/* Where the end of the answer is that of the connection, only a reset says that it came too early. */
-static void reset(int fd)
-{
-	struct linger at_once = {.l_onoff = 1};
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-	close(fd);
-}
-
 static void end(struct http_connection *connection)
 {
 	int fd = connection->fd;
 	enum http_phase phase = connection->phase;
 	bool is_chunked = connection->is_chunked;
 	struct farewell *farewell = connection->owner->farewell;
+	const struct tls_relays *relays = connection->owner->relays;
 	connections_release(connection->owner->connections, &connection->admission);
 	forget(connection);
 	if (phase == HTTP_DEAD)
 		close(fd);
 	else if (phase == HTTP_CUT && !is_chunked)
-		reset(fd);
+		tls_relays_reset(relays, fd); /* where the end of the answer is that of the connection, only this says that it came too early */
 	else
 		farewell_take(farewell, fd, SLICE_NONE);
 }
@@ -197,6 +190,7 @@ void http_connections_init(struct http_connections *connections, uv_loop_t *loop
 		.connections = settings->connections,
 		.farewell = settings->farewell,
 		.greeter = settings->greeter,
+		.relays = settings->relays,
 		.stirred = settings->stirred,
 	};
 	list_init(&connections->open);
@@ -228,6 +222,7 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 	if (!connection)
 		return NULL;
 	connection->responder.ops = &http_responder_ops;
+	connection->responder.is_tls = tls_relays_have(owner->relays, request->fd);
 	connection->owner = owner;
 	connection->fd = request->fd;
 	connection->admission = request->admission;

@@ -26,6 +26,7 @@ struct http_connections {
 	struct api api;
 	struct connections *connections;
 	struct farewell *farewell;
+	const struct tls_relays *relays;
 	struct greeter *greeter; /* where sockets go when their answer is whole */
 	bool *stirred;           /* set whenever a call may have given the exchange something to do */
 	struct list open;
@@ -39,6 +40,7 @@ struct http_settings {
 	struct api api;
 	struct connections *connections;
 	struct farewell *farewell;
+	const struct tls_relays *relays;
 	struct greeter *greeter;
 	uint64_t timeout_ns;
 	bool *stirred;

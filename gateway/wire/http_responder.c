@@ -7,7 +7,6 @@
 
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
-#include "gateway/wire/delivery.h"
 #include "gateway/wire/http_inside.h"
 
 #define ROOM "wire"
@@ -148,7 +147,8 @@ static void cut(struct responder *responder, const char *why)
 
 static struct port_delivery delivery(const struct responder *responder)
 {
-	return delivery_of_socket(http_connection_of(responder)->fd);
+	const struct http_connection *connection = http_connection_of(responder);
+	return tls_relays_delivery(connection->owner->relays, connection->fd);
 }
 
 const struct responder_ops http_responder_ops = {

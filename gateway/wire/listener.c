@@ -49,7 +49,7 @@ static int open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static int spared_from(void)
+int listener_descriptors_end(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > (rlim_t)INT32_MAX)
@@ -155,7 +155,7 @@ enum err listener_open(struct listener *listener, uv_loop_t *loop, struct slice 
 	listener->poll.data = listener->rest.data = listener;
 	listener->fd = fd;
 	listener->reserve_fd = open_reserve();
-	listener->descriptors_end = spared_from();
+	listener->descriptors_end = listener_descriptors_end();
 	listener->warned_ms = 0;
 	listener->accepted = accepted;
 	listener->context = context;

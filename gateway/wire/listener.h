@@ -12,6 +12,9 @@
 #include "common/base/err.h"
 #include "common/base/slice.h"
 
+/* Descriptors from here on are spared for the rest of the node. */
+int listener_descriptors_end(void);
+
 /* Owns the descriptor from now on. */
 typedef void listener_accepted(void *context, int fd, const struct sockaddr *peer);
 

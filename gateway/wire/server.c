@@ -11,10 +11,12 @@
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/http_connection.h"
 #include "gateway/wire/listener.h"
+#include "gateway/wire/tls_relay.h"
 #include "gateway/wire/websocket.h"
 
 /* A loop with nothing to do turns this often, so that others can see that it is not stuck. */
 #define IDLE_TURN_MS 500
+#define TLS_LOOK_MS 1000 /* how often the certificate files are looked at */
 #define HTTP_RETRY_AFTER_S 2
 
 struct server {
@@ -33,7 +35,10 @@ struct server {
 
 	struct listener *listeners;
 	size_t listener_count;
-	struct arrivals arrivals;
+	struct arrivals arrivals, tls_arrivals;
+	struct tls_relays relays;
+	struct tls_keys *tls_keys; /* to look after; NULL: none, or another server does */
+	uv_timer_t look;
 	struct greeter greeter;
 	struct farewell farewell;
 	struct websockets websockets;
@@ -97,6 +102,24 @@ static void on_arrived(void *context, int fd, const struct admission *admission)
 	greeter_accept(&server->greeter, fd, admission);
 }
 
+static void on_accepted_for_tls(void *context, int fd, const struct sockaddr *peer)
+{
+	struct server *server = context;
+	arrivals_accept(&server->tls_arrivals, fd, peer);
+}
+
+static void on_arrived_for_tls(void *context, int fd, const struct admission *admission)
+{
+	struct server *server = context;
+	tls_relays_accept(&server->relays, fd, admission);
+}
+
+static void on_look(uv_timer_t *look)
+{
+	struct server *server = look->data;
+	tls_keys_look(server->tls_keys);
+}
+
 static void on_upgraded(void *context, const struct handshake *handshake)
 {
 	struct server *server = context;
@@ -117,8 +140,9 @@ static enum err open_listeners(struct server *server, const struct server_settin
 		return ERR_NOMEM;
 	}
 	for (size_t i = 0; i < settings->listen_count; i++) {
+		listener_accepted *accepted = settings->tls_keys && i >= settings->tls_from ? on_accepted_for_tls : on_accepted;
 		enum err error = listener_open(&server->listeners[i], &server->loop, settings->listen[i],
-					       settings->joins_listeners, on_accepted, server, why);
+					       settings->joins_listeners, accepted, server, why);
 		if (error != OK)
 			return error;
 		server->listener_count++;
@@ -145,12 +169,33 @@ static void open_arrivals(struct server *server, const struct server_settings *s
 		.timeout_ns = settings->handshake_timeout_ns,
 	};
 	arrivals_init(&server->arrivals, &server->loop, &arrivals, &server->farewell, on_arrived, server);
+	arrivals.speaks_tls = true;
+	arrivals_init(&server->tls_arrivals, &server->loop, &arrivals, &server->farewell, on_arrived_for_tls, server);
+}
+
+static void open_relays(struct server *server, const struct server_settings *settings)
+{
+	struct tls_relays_settings relays = {
+		.keys = settings->tls_keys,
+		.connections = settings->connections,
+		.farewell = &server->farewell,
+		.handshake_timeout_ns = settings->handshake_timeout_ns,
+		.opened = on_arrived,
+		.context = server,
+	};
+	tls_relays_init(&server->relays, &server->loop, &relays);
+	uv_timer_init(&server->loop, &server->look);
+	server->look.data = server;
+	server->tls_keys = settings->joins_listeners ? NULL : settings->tls_keys;
+	if (server->tls_keys)
+		uv_timer_start(&server->look, on_look, 0, TLS_LOOK_MS);
 }
 
 static void open_greeter(struct server *server, const struct server_settings *settings)
 {
 	struct greeter_settings greeter = {
 		.cors = {settings->origins, settings->origin_count},
+		.relays = &server->relays,
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,
@@ -173,6 +218,7 @@ static void open_http(struct server *server, const struct server_settings *setti
 		.connections = settings->connections,
 		.farewell = &server->farewell,
 		.greeter = &server->greeter,
+		.relays = &server->relays,
 		.timeout_ns = settings->http_timeout_ns,
 		.stirred = &server->stirred,
 	};
@@ -185,6 +231,7 @@ static enum err open_websockets(struct server *server, const struct server_setti
 		.exchange = server->exchange,
 		.connections = settings->connections,
 		.farewell = &server->farewell,
+		.relays = &server->relays,
 		.message_bytes_max = settings->message_bytes_max,
 		.close_timeout_ns = settings->close_timeout_ns,
 		.stirred = &server->stirred,
@@ -202,6 +249,8 @@ static void close_all(struct server *server, bool has_websockets)
 	server_stop_listening(server);
 	http_connections_close(&server->http);
 	arrivals_close(&server->arrivals);
+	arrivals_close(&server->tls_arrivals);
+	tls_relays_close(&server->relays);
 	greeter_close(&server->greeter);
 	if (has_websockets)
 		websockets_close_begin(&server->websockets);
@@ -209,6 +258,7 @@ static void close_all(struct server *server, bool has_websockets)
 	uv_close((uv_handle_t *)&server->wake, NULL);
 	uv_close((uv_handle_t *)&server->prepare, NULL);
 	uv_close((uv_handle_t *)&server->due, NULL);
+	uv_close((uv_handle_t *)&server->look, NULL);
 	uv_close((uv_handle_t *)&server->again, NULL);
 	uv_run(&server->loop, UV_RUN_DEFAULT);
 	if (has_websockets)
@@ -230,6 +280,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	open_handles(server);
 	farewell_init(&server->farewell, &server->loop);
 	open_arrivals(server, settings);
+	open_relays(server, settings);
 	open_greeter(server, settings);
 	open_http(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);

@@ -239,6 +239,7 @@ enum err websockets_open(struct websockets *websockets, uv_loop_t *loop, const s
 		.exchange = settings->exchange,
 		.connections = settings->connections,
 		.farewell = settings->farewell,
+		.relays = settings->relays,
 		.message_bytes_max = settings->message_bytes_max,
 		.stirred = settings->stirred,
 	};

@@ -29,6 +29,7 @@ struct websockets {
 	struct exchange *exchange;
 	struct connections *connections;
 	struct farewell *farewell;
+	const struct tls_relays *relays;
 	struct deadlines closings;  /* close frames that wait for their answer */
 	struct websocket *adopting; /* between the adoption and the library's first callback for it */
 	size_t message_bytes_max;
@@ -40,6 +41,7 @@ struct websockets_settings {
 	struct exchange *exchange;
 	struct connections *connections;
 	struct farewell *farewell;
+	const struct tls_relays *relays;
 	size_t message_bytes_max;
 	uint64_t close_timeout_ns;
 	bool *stirred;

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include "common/codec/wsframe.h"
-#include "gateway/wire/delivery.h"
 #include "gateway/wire/websocket_inside.h"
 
 static struct websocket *websocket_of(const struct port *port)
@@ -83,7 +82,8 @@ static void close_port(struct port *port, uint16_t code, const char *reason)
 
 static struct port_delivery delivery(const struct port *port)
 {
-	return delivery_of_socket(websocket_of(port)->fd);
+	const struct websocket *websocket = websocket_of(port);
+	return tls_relays_delivery(websocket->owner->relays, websocket->fd);
 }
 
 const struct port_ops websocket_port_ops = {

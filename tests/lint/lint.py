@@ -19,7 +19,7 @@ FENCES = {
     r"libwebsockets": ["gateway/wire"],
     r"uv\.h": ["gateway/wire"],
     r"ini\.h": ["gateway/config"],
-    r"(openssl/|gnutls/)": ["gateway/redis/tls.c", "gateway/auth", "tests/support/token.c"],
+    r"(openssl/|gnutls/)": ["gateway/redis/tls.c", "gateway/auth", "gateway/wire/openssl.h", "common/client/secure.c", "tests/support/token.c"],
     r"zlib\.h": ["common/codec"],
     r"msgpack": ["tests/unit"],
     r"(json-c/|json\.h)": ["tests/unit"],

@@ -12,8 +12,8 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), support.DEADLINE_S)
+    def __init__(self, port, connected=None):
+        self.socket = connected or socket.create_connection(("127.0.0.1", port), support.DEADLINE_S)
         self.buffered = b""
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -36,9 +36,15 @@ class WebSocket:
         return taken
 
     def send(self, text):
-        data, mask = text.encode(), os.urandom(4)
+        self.send_frame(b"\x81", text.encode())
+
+    def send_close(self, code):
+        self.send_frame(b"\x88", struct.pack(">H", code))
+
+    def send_frame(self, first, data):
+        mask = os.urandom(4)
         length = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
-        self.socket.sendall(b"\x81" + length + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
+        self.socket.sendall(first + length + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
 
     def next(self):
         """The next message, or "CLOSE <code>"."""

@@ -1,0 +1,268 @@
+#define _GNU_SOURCE
+#include "gateway/wire/tls_keys.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/wire/openssl.h"
+
+#define ROOM "wire"
+#define FILES 3
+#define SECURITY_LEVEL 2 /* at least 112 bits: RSA of 2048, no SHA-1 in signatures (SSL_CTX_set_security_level(3)) */
+#define RENEW_MS ((uint64_t)12 * 3600 * 1000)
+#define TICKETS 1
+
+/* What tells one content of a file from another, as long as nobody writes into it in the same instant with the same size.
+ * stat(2) follows links, so a link that is turned to another file counts as a change. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct stamps {
+	struct stamp of[FILES];
+};
+
+struct tls_keys {
+	struct tls_keys_settings settings;
+	pthread_mutex_t lock; /* protects context, the pointer */
+	SSL_CTX *context;
+	/* Of the thread that looks: */
+	struct stamps tried, seen; /* when files were read last, well or not; at the last look */
+	uint64_t read_ms;
+};
+
+static void take_stamp(const char *path, struct stamp *ret_stamp)
+{
+	struct stat found;
+	memset(ret_stamp, 0, sizeof *ret_stamp);
+	if (!*path || stat(path, &found) != 0)
+		return;
+	ret_stamp->device = found.st_dev;
+	ret_stamp->inode = found.st_ino;
+	ret_stamp->size = found.st_size;
+	ret_stamp->changed = found.st_mtim;
+}
+
+static void take_stamps(const struct tls_keys_settings *settings, struct stamps *ret_stamps)
+{
+	take_stamp(settings->certificate_file, &ret_stamps->of[0]);
+	take_stamp(settings->key_file, &ret_stamps->of[1]);
+	take_stamp(settings->client_ca_file, &ret_stamps->of[2]);
+}
+
+static bool is_same_stamp(const struct stamp *a, const struct stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool are_same(const struct stamps *a, const struct stamps *b)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		if (!is_same_stamp(&a->of[i], &b->of[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The first error is the cause, those behind it are where it passed. */
+static bool explain(char why[TLS_KEYS_WHY_MAX], const char *option, const char *path)
+{
+	unsigned long error = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(error);
+	char text[128];
+	if (ERR_SYSTEM_ERROR(error))
+		reason = strerror_r(ERR_GET_REASON(error), text, sizeof text);
+	else if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED) /* what OpenSSL 3 says where it finds nothing that it knows */
+		reason = "nothing in it that OpenSSL can read";
+	snprintf(why, TLS_KEYS_WHY_MAX, "%s: %.120s: %s", option, path, reason ? reason : "OpenSSL gives no reason");
+	ERR_clear_error();
+	return false;
+}
+
+/* A key with a passphrase is refused: nobody is there to type it. */
+static int on_passphrase(char *text, int size, int is_for_writing, void *context)
+{
+	(void)text;
+	(void)size;
+	(void)is_for_writing;
+	(void)context;
+	return -1;
+}
+
+/* HTTP/1.1, which carries the WebSocket too, and perhaps HTTP/2 are what is spoken here, the newer one first. A client that can only
+ * speak something else is told so in the handshake (RFC 7301 section 3.2). */
+static int on_alpn(SSL *session, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+		   void *context)
+{
+	static const unsigned char spoken[] = "\x02h2\x08http/1.1";
+	const struct tls_keys_settings *settings = context;
+	size_t skipped = settings->speaks_http2 ? 0 : sizeof "\x02h2" - 1;
+	unsigned char *chosen = NULL;
+	(void)session;
+	if (SSL_select_next_proto(&chosen, out_len, spoken + skipped, (unsigned)(sizeof spoken - 1 - skipped), in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool load_pair(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+{
+	bool has_key_file = *settings->key_file;
+	const char *key_file = has_key_file ? settings->key_file : settings->certificate_file;
+	const char *key_option = has_key_file ? "tls.key_file" : "tls.certificate_file (the key)";
+	if (SSL_CTX_use_certificate_chain_file(context, settings->certificate_file) != 1)
+		return explain(why, "tls.certificate_file", settings->certificate_file);
+	/* Also checks that the two belong together. */
+	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+		return explain(why, key_option, key_file);
+	return true;
+}
+
+static bool load_client_ca(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+{
+	if (settings->client_auth == TLS_CLIENT_AUTH_NO)
+		return true;
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca_file);
+	if (!names || SSL_CTX_load_verify_locations(context, settings->client_ca_file, NULL) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return explain(why, "tls.client_ca_file", settings->client_ca_file);
+	}
+	SSL_CTX_set_client_CA_list(context, names);
+	bool is_required = settings->client_auth == TLS_CLIENT_AUTH_REQUIRED;
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	return true;
+}
+
+/* Sessions are resumed by tickets alone, so that nothing of a client stays in memory. A peer that ends without a word is no error of
+ * TLS: what stands in the stream says for itself where it ends. */
+static void set_behaviour(SSL_CTX *context, const struct tls_keys_settings *settings)
+{
+	static const unsigned char name[] = "tracegate";
+	SSL_CTX_set_min_proto_version(context, settings->is_1_3_only ? TLS1_3_VERSION : TLS1_2_VERSION);
+	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+					     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(context, TICKETS);
+	SSL_CTX_set_session_id_context(context, name, sizeof name - 1);
+	SSL_CTX_set_default_passwd_cb(context, on_passphrase);
+	SSL_CTX_set_alpn_select_cb(context, on_alpn, (void *)(uintptr_t)settings);
+}
+
+/* NULL: why says why. */
+static SSL_CTX *read_files(const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+{
+	ERR_clear_error();
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	if (!context) {
+		explain(why, "TLS", "cannot start");
+		return NULL;
+	}
+	set_behaviour(context, settings);
+	if (load_pair(context, settings, why) && load_client_ca(context, settings, why))
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+static int64_t expiry_of(SSL_CTX *context)
+{
+	struct tm broken_down;
+	const X509 *certificate = SSL_CTX_get0_certificate(context);
+	if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &broken_down) != 1)
+		return 0;
+	return (int64_t)timegm(&broken_down);
+}
+
+enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys **ret_keys, char ret_why[TLS_KEYS_WHY_MAX])
+{
+	struct tls_keys *keys = calloc(1, sizeof *keys);
+	if (!keys || pthread_mutex_init(&keys->lock, NULL) != 0) {
+		free(keys);
+		snprintf(ret_why, TLS_KEYS_WHY_MAX, "%s", err_name(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	keys->settings = *settings;
+	take_stamps(&keys->settings, &keys->tried);
+	keys->seen = keys->tried;
+	keys->read_ms = clock_mono_ms();
+	keys->context = read_files(&keys->settings, ret_why);
+	if (!keys->context) {
+		tls_keys_free(keys);
+		return ERR_IO;
+	}
+	*ret_keys = keys;
+	return OK;
+}
+
+void tls_keys_free(struct tls_keys *keys)
+{
+	if (!keys)
+		return;
+	SSL_CTX_free(keys->context);
+	pthread_mutex_destroy(&keys->lock);
+	free(keys);
+}
+
+struct ssl_st *tls_keys_session(struct tls_keys *keys)
+{
+	pthread_mutex_lock(&keys->lock);
+	SSL *session = SSL_new(keys->context); /* holds a reference to the context */
+	pthread_mutex_unlock(&keys->lock);
+	return session;
+}
+
+static void put_in_place(struct tls_keys *keys, SSL_CTX *context)
+{
+	pthread_mutex_lock(&keys->lock);
+	SSL_CTX *before = keys->context;
+	keys->context = context;
+	pthread_mutex_unlock(&keys->lock);
+	SSL_CTX_free(before);
+	metric_gauge_set(METRIC_TLS_EXPIRY, expiry_of(context));
+}
+
+static void read_again(struct tls_keys *keys, const struct stamps *stamps, bool has_changed)
+{
+	char why[TLS_KEYS_WHY_MAX] = "";
+	SSL_CTX *context = read_files(&keys->settings, why);
+	keys->tried = *stamps;
+	keys->read_ms = clock_mono_ms();
+	if (!context) {
+		metric_add(METRIC_TLS_RELOADS_FAILED, 1);
+		log_error(ROOM, "the changed certificate files are of no use; the node goes on with those before",
+			  log_text("cause", why));
+		return;
+	}
+	put_in_place(keys, context);
+	metric_add(METRIC_TLS_RELOADS, has_changed);
+	if (has_changed)
+		log_info(ROOM, "certificate files read again", log_text("file", keys->settings.certificate_file));
+}
+
+/* Who writes two files one after the other is not caught between them, when they are still from one look to the next. */
+void tls_keys_look(struct tls_keys *keys)
+{
+	struct stamps now;
+	take_stamps(&keys->settings, &now);
+	bool is_still = are_same(&now, &keys->seen);
+	bool has_changed = !are_same(&now, &keys->tried);
+	keys->seen = now;
+	metric_gauge_set(METRIC_TLS_EXPIRY, expiry_of(keys->context));
+	if (is_still && (has_changed || clock_mono_ms() - keys->read_ms >= RENEW_MS))
+		read_again(keys, &now, has_changed);
+}

@@ -1,0 +1,37 @@
+/* The certificate and the key by which this node speaks TLS, and what it asks of its clients. One for the node: every
+ * worker begins sessions with it, one of them looks from time to time whether the files have changed. A changed pair that is
+ * whole takes the place of the one before; one that is not leaves it there. Sessions that began keep what they began with.
+ * Tickets, by which clients resume, are sealed with keys of this process that are never written down and change with every
+ * reading of the files, twice a day at least. */
+#ifndef GATEWAY_WIRE_TLS_KEYS_H
+#define GATEWAY_WIRE_TLS_KEYS_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+#define TLS_KEYS_WHY_MAX 256
+
+struct ssl_st;
+struct tls_keys;
+
+enum tls_client_auth { TLS_CLIENT_AUTH_NO, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_AUTH_REQUIRED };
+
+struct tls_keys_settings {
+	const char *certificate_file, *key_file; /* PEM; the key may be empty: it is in the certificate's file */
+	const char *client_ca_file;              /* PEM; empty: none */
+	enum tls_client_auth client_auth;
+	bool is_1_3_only;  /* else TLS 1.2 too */
+	bool speaks_http2; /* h2 is offered too (ALPN) */
+};
+
+/* The texts are borrowed for its life. On failure ret_why names the option, the file and OpenSSL's reason. ERR_IO, ERR_NOMEM. */
+enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys **ret_keys, char ret_why[TLS_KEYS_WHY_MAX])
+	MUST_USE;
+void tls_keys_free(struct tls_keys *keys); /* NULL is fine */
+
+struct ssl_st *tls_keys_session(struct tls_keys *keys); /* of a server, owned by the caller; NULL: no memory. Any thread */
+/* Reads the files again if they changed and have been still since the call before. One thread. */
+void tls_keys_look(struct tls_keys *keys);
+
+#endif
