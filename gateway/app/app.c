@@ -132,6 +132,7 @@ static struct server_settings server_settings(const struct app *app)
 		.connections = app->connections,
 		.proxies = {app->proxies, config->trusted_proxies.count, config->proxy_protocol},
 	};
+		.speaks_http2 = config->http2_enabled,
 }
 
 static struct exchange_settings exchange_settings(const struct app *app)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -98,7 +99,7 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 	buf_fini(&bytes);
 }
 
-static void hand_on(struct greeting *greeting, const struct head *head)
+static void hand_on(struct greeting *greeting, const struct head *head, greeter_requested *receiver)
 {
 	struct greeter *greeter = greeting->greeter;
 	struct greeted_request request = {
@@ -109,7 +110,7 @@ static void hand_on(struct greeting *greeting, const struct head *head)
 	};
 	buf_init(&greeting->head);
 	forget(greeting);
-	greeter->requested(greeter->context, &request);
+	receiver(greeter->context, &request);
 }
 
 /* Through a trusted proxy each request may be of another client. NULL: it is counted in the client's name now. */
@@ -134,7 +135,7 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 		return;
 	}
 	if (api_knows(head->path)) {
-		hand_on(greeting, head);
+		hand_on(greeting, head, greeting->greeter->requested);
 		return;
 	}
 	const struct greeter_settings *settings = &greeting->greeter->settings;
@@ -180,6 +181,11 @@ static bool judge(struct greeting *greeting)
 {
 	size_t limit = greeting->greeter->settings.header_bytes_max;
 	if (!is_worth_judging(greeting) && greeting->head.len <= limit)
+static bool is_preface(const struct head *head)
+{
+	return head->why && strcmp(head->why, HEAD_WHY_PREFACE) == 0;
+}
+
 		return true;
 	struct head head;
 	enum head_status status = head_read(buf_slice(&greeting->head), &head);
@@ -193,6 +199,8 @@ static bool judge(struct greeting *greeting)
 	else if (head.len > limit)
 		refuse_unreadable(greeting, too_long(greeting), NULL);
 	else
+	else if (status == HEAD_VERSION && is_preface(&head) && greeting->greeter->prefaced)
+		hand_on(greeting, NULL, greeting->greeter->prefaced);
 		judge_whole(greeting, &head);
 	return false;
 }
@@ -327,6 +335,7 @@ void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter
 	list_init(&greeter->greetings);
 	deadlines_init(&greeter->deadlines, loop, settings->timeout_ns, on_expired);
 }
+	greeter->prefaced = NULL;
 
 void greeter_drain(struct greeter *greeter)
 {

@@ -54,6 +54,7 @@ void http_watch(struct http_connection *connection); /* for what it waits for no
 void http_flush(struct http_connection *connection); /* gives the kernel what it takes of out */
 void http_read_body(struct http_connection *connection); /* offers the call what there is of the body */
 void http_hear(struct http_connection *connection);      /* reads from the socket, as much as may wait here */
+void http_count_status(unsigned status);
 bool http_wants_input(const struct http_connection *connection);
 
 #endif

@@ -13,7 +13,7 @@
 #define CHUNK_LINE_BYTES 20
 #define PIECES 4
 
-static void count_status(unsigned status)
+void http_count_status(unsigned status)
 {
 	metric_add(status < 300 ? METRIC_HTTP_2XX : status < 500 ? METRIC_HTTP_4XX : METRIC_HTTP_5XX, 1);
 }
@@ -31,7 +31,7 @@ static void begin(struct responder *responder, const struct response *response)
 	connection->form.origin = responder->origin;
 	connection->is_chunked = response_is_chunked(response, &connection->form);
 	response_write_head(&connection->out, response, &connection->form);
-	count_status(response->status);
+	http_count_status(response->status);
 }
 
 static ssize_t send_pieces(int fd, struct iovec *pieces, size_t count)

@@ -9,6 +9,7 @@
 #include "gateway/wire/arrival.h"
 #include "gateway/wire/greeter.h"
 #include "gateway/wire/farewell.h"
+#include "gateway/wire/http2.h"
 #include "gateway/wire/http_connection.h"
 #include "gateway/wire/listener.h"
 #include "gateway/wire/tls_relay.h"
@@ -43,6 +44,7 @@ struct server {
 	struct farewell farewell;
 	struct websockets websockets;
 	struct http_connections http;
+	struct http2_connections http2;
 };
 
 static void on_wake(uv_async_t *wake)
@@ -130,6 +132,12 @@ static void on_requested(void *context, struct greeted_request *request)
 {
 	struct server *server = context;
 	http_connections_take(&server->http, request);
+}
+
+static void on_prefaced(void *context, struct greeted_request *request)
+{
+	struct server *server = context;
+	http2_connections_take(&server->http2, request);
 }
 
 static enum err open_listeners(struct server *server, const struct server_settings *settings, char why[256])
@@ -227,6 +235,22 @@ static void open_http(struct server *server, const struct server_settings *setti
 
 static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
 {
+static void open_http2(struct server *server, const struct server_settings *settings)
+{
+	struct http2_settings http2 = {
+		.api = &server->http.api,
+		.connections = settings->connections,
+		.farewell = &server->farewell,
+		.header_bytes_max = settings->header_bytes_max,
+		.idle_timeout_ns = settings->handshake_timeout_ns,
+		.stall_timeout_ns = settings->http_timeout_ns,
+		.stirred = &server->stirred,
+	};
+	http2_connections_init(&server->http2, &server->loop, &http2);
+	if (settings->speaks_http2)
+		server->greeter.prefaced = on_prefaced;
+}
+
 	struct websockets_settings websockets = {
 		.exchange = server->exchange,
 		.connections = settings->connections,
@@ -250,6 +274,7 @@ static void close_all(struct server *server, bool has_websockets)
 	http_connections_close(&server->http);
 	arrivals_close(&server->arrivals);
 	arrivals_close(&server->tls_arrivals);
+	http2_connections_close(&server->http2);
 	tls_relays_close(&server->relays);
 	greeter_close(&server->greeter);
 	if (has_websockets)
@@ -285,6 +310,7 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	open_http(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);
 	bool has_websockets = error == OK;
+	open_http2(server, settings);
 	if (error == OK)
 		error = open_listeners(server, settings, ret_why);
 	if (error != OK) {
@@ -320,6 +346,7 @@ void server_stop_listening(struct server *server)
 	http_connections_drain(&server->http);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (!server->is_stopping)
+	http2_connections_drain(&server->http2);
 			listener_drain(&server->listeners[i]);
 		listener_close(&server->listeners[i]);
 	}
@@ -327,7 +354,7 @@ void server_stop_listening(struct server *server)
 
 size_t server_request_count(const struct server *server)
 {
-	return server->http.count;
+	return server->http.count + server->http2.stream_count;
 }
 
 void server_stop(struct server *server)

@@ -30,6 +30,7 @@ struct server_settings {
 	uint64_t handshake_timeout_ns, close_timeout_ns;
 	uint64_t http_timeout_ns; /* how long a client of the HTTP API may stall */
 	struct connections *connections; /* shared by all workers */
+	bool speaks_http2;
 	struct proxies proxies;          /* whose word about a client counts; its networks are borrowed */
 };
 

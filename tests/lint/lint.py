@@ -18,6 +18,7 @@ FENCES = {
     r"event2/": ["gateway/redis", "gateway/worker", "tests/support/redis"],
     r"libwebsockets": ["gateway/wire"],
     r"uv\.h": ["gateway/wire"],
+    r"nghttp2/": ["gateway/wire"],
     r"ini\.h": ["gateway/config"],
     r"(openssl/|gnutls/)": ["gateway/redis/tls.c", "gateway/auth", "gateway/wire/openssl.h", "common/client/secure.c", "tests/support/token.c"],
     r"zlib\.h": ["common/codec"],

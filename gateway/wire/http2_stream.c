@@ -1,0 +1,380 @@
+/* Streams: each is one request, the responder of its call. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/wire/delivery.h"
+#include "gateway/wire/http2_inside.h"
+#include "gateway/wire/http_inside.h"
+
+#define ROOM "wire"
+#define FIELDS_MAX 24 /* of an answer's head */
+
+static struct http2_stream *stream_of(const struct responder *responder)
+{
+	return (struct http2_stream *)(uintptr_t)responder;
+}
+
+static bool is_written(const struct http2_stream *stream)
+{
+	return stream->out.len == 0 && !stream->connection->is_blocked;
+}
+
+/* A client may neither owe its body nor leave the answer lying for longer than the timeout. */
+static void set_stall(struct http2_stream *stream)
+{
+	bool owes_body = !stream->is_input_over && !stream->has_body_end && !stream->is_held && stream->phase == HTTP2_ANSWERING;
+	if (!owes_body && is_written(stream))
+		deadline_stop(&stream->stall);
+	else if (list_is_empty(&stream->stall.link))
+		deadlines_start(&stream->connection->owner->stalls, &stream->stall);
+}
+
+static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *room, size_t room_len, uint32_t *ret_flags,
+			nghttp2_data_source *source, void *context)
+{
+	struct http2_stream *stream = source->ptr;
+	size_t len = stream->out.len < room_len ? stream->out.len : room_len;
+	(void)session;
+	(void)id;
+	(void)context;
+	if (len)
+		memcpy(room, stream->out.bytes, len);
+	buf_drop_front(&stream->out, len);
+	if (len)
+		http2_stream_sent(stream);
+	if (stream->out.len == 0 && stream->phase == HTTP2_FINISHED)
+		*ret_flags |= NGHTTP2_DATA_FLAG_EOF;
+	else if (len == 0)
+		stream->is_idle = true;
+	return len || *ret_flags & NGHTTP2_DATA_FLAG_EOF ? (ssize_t)len : NGHTTP2_ERR_DEFERRED;
+}
+
+static void send_more(struct http2_stream *stream)
+{
+	if (stream->is_idle)
+		nghttp2_session_resume_data(stream->connection->session, stream->id);
+	stream->is_idle = false;
+	http2_pump(stream->connection);
+}
+
+static bool belongs_to_http1(struct slice name)
+{
+	return slice_is(name, "connection") || slice_is(name, "transfer-encoding");
+}
+
+/* The lines of the head as fields, in place: names in lower case (RFC 9113 section 8.2), what belongs to the connection left out. */
+static size_t fields_of(char *head, nghttp2_nv *ret_fields)
+{
+	size_t count = 0;
+	char *line = strstr(head, "\r\n");
+	while (line && count < FIELDS_MAX) {
+		char *name = line + 2, *colon = strchr(name, ':');
+		line = strstr(name, "\r\n");
+		if (!line || !colon || colon > line)
+			break;
+		for (char *at = name; at < colon; at++)
+			*at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+		if (belongs_to_http1((struct slice){name, (size_t)(colon - name)}))
+			continue;
+		ret_fields[count++] = (nghttp2_nv){
+			.name = (uint8_t *)name,
+			.namelen = (size_t)(colon - name),
+			.value = (uint8_t *)colon + 2,
+			.valuelen = (size_t)(line - colon - 2),
+		};
+	}
+	return count;
+}
+
+static void begin(struct responder *responder, const struct response *response)
+{
+	struct http2_stream *stream = stream_of(responder);
+	const struct response_form form = {.minor = 1, .origin = responder->origin};
+	nghttp2_nv fields[FIELDS_MAX + 1];
+	nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_out};
+	static uint8_t name[] = ":status";
+	char status[12];
+	struct buf head;
+	if (stream->status)
+		return;
+	stream->status = response->status;
+	http_count_status(response->status);
+	snprintf(status, sizeof status, "%u", response->status);
+	buf_init(&head);
+	response_write_head(&head, response, &form);
+	buf_append_char(&head, '\0');
+	bool has_body = response->content_type && response->length && !responder->is_head_only;
+	fields[0] = (nghttp2_nv){name, (uint8_t *)status, sizeof name - 1, strlen(status), NGHTTP2_NV_FLAG_NONE};
+	size_t count = buf_has_failed(&head) ? 0 : 1 + fields_of(head.bytes, fields + 1);
+	if (count == 0 || nghttp2_submit_response(stream->connection->session, stream->id, fields, count,
+						  has_body ? &provider : NULL) != 0)
+		responder->ops->cut(responder, "out of memory");
+	buf_fini(&head);
+}
+
+static enum responder_result write_body(struct responder *responder, struct slice bytes)
+{
+	struct http2_stream *stream = stream_of(responder);
+	if (stream->phase != HTTP2_ANSWERING)
+		return RESPONDER_DEAD;
+	if (responder->is_head_only)
+		return RESPONDER_SENT;
+	buf_append_slice(&stream->out, bytes);
+	if (buf_has_failed(&stream->out)) {
+		responder->ops->cut(responder, "out of memory");
+		return RESPONDER_DEAD;
+	}
+	if (!stream->call || !stream->call->is_endless)
+		metric_add(METRIC_BYTES_OUT, bytes.len);
+	send_more(stream);
+	if (stream->connection->is_dead)
+		return RESPONDER_DEAD;
+	stream->is_waiting = !is_written(stream);
+	set_stall(stream);
+	return stream->is_waiting ? RESPONDER_BUFFERED : RESPONDER_SENT;
+}
+
+static bool is_clear(const struct responder *responder)
+{
+	const struct http2_stream *stream = stream_of(responder);
+	return stream->phase == HTTP2_ANSWERING && !stream->connection->is_dead && is_written(stream);
+}
+
+static void again(struct responder *responder)
+{
+	struct http2_stream *stream = stream_of(responder);
+	stream->is_due = true;
+	stream->is_held = false;
+	http2_wake(stream->connection);
+}
+
+static void finish(struct responder *responder)
+{
+	struct http2_stream *stream = stream_of(responder);
+	if (stream->phase != HTTP2_ANSWERING)
+		return;
+	stream->phase = HTTP2_FINISHED;
+	log_debug(ROOM, "answered", log_int("status", stream->status));
+	send_more(stream);
+	http2_wake(stream->connection);
+}
+
+static void cut_off(struct http2_stream *stream, uint32_t error)
+{
+	if (stream->phase != HTTP2_ANSWERING && stream->phase != HTTP2_FINISHED)
+		return;
+	stream->phase = HTTP2_CUT;
+	nghttp2_submit_rst_stream(stream->connection->session, NGHTTP2_FLAG_NONE, stream->id, error);
+	http2_wake(stream->connection);
+}
+
+static void cut(struct responder *responder, const char *why)
+{
+	struct http2_stream *stream = stream_of(responder);
+	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", stream->status), log_text("cause", why));
+	metric_add(METRIC_HTTP_CUT, 1);
+	cut_off(stream, NGHTTP2_INTERNAL_ERROR);
+}
+
+/* Of the connection: what of it is this stream's nobody can tell. */
+static struct port_delivery delivery(const struct responder *responder)
+{
+	return delivery_of_socket(stream_of(responder)->connection->fd);
+}
+
+const struct responder_ops http2_responder_ops = {
+	.begin = begin,
+	.write = write_body,
+	.is_clear = is_clear,
+	.again = again,
+	.finish = finish,
+	.cut = cut,
+	.delivery = delivery,
+};
+
+void http2_stream_stalled(struct deadline *stall)
+{
+	static const struct refusal late = {
+		.status = 408,
+		.code = "request_timeout",
+		.message = "the body did not come in time",
+	};
+	struct http2_stream *stream = LIST_ENTRY(stall, struct http2_stream, stall);
+	metric_add(METRIC_HTTP_STALLED, 1);
+	log_debug(ROOM, "a client of the HTTP API stalls", log_int("status", stream->status));
+	if (stream->connection->is_blocked)
+		http2_die(stream->connection);
+	else if (!stream->status)
+		responder_refuse(&stream->responder, &late);
+	else
+		cut_off(stream, NGHTTP2_CANCEL);
+}
+
+struct http2_stream *http2_stream_new(struct http2_connection *connection, int32_t id)
+{
+	struct http2_stream *stream = calloc(1, sizeof *stream);
+	if (!stream)
+		return NULL;
+	stream->responder.ops = &http2_responder_ops;
+	stream->connection = connection;
+	stream->id = id;
+	list_init(&stream->stall.link);
+	head_text_init(&stream->text);
+	buf_init(&stream->request);
+	buf_init(&stream->in);
+	buf_init(&stream->out);
+	list_init(&stream->link);
+	list_append(&connection->streams, &stream->link);
+	return stream;
+}
+
+void http2_stream_free(struct http2_stream *stream)
+{
+	struct http2_connection *connection = stream->connection;
+	if (stream->call)
+		stream->call->ops->free(stream->call);
+	if (stream->is_counted) {
+		connection->request_count--;
+		connection->owner->stream_count--;
+		metric_gauge_add(METRIC_HTTP_REQUESTS, -1);
+	}
+	nghttp2_session_set_stream_user_data(connection->session, stream->id, NULL);
+	deadline_stop(&stream->stall);
+	list_remove(&stream->link);
+	head_text_fini(&stream->text);
+	buf_fini(&stream->request);
+	buf_fini(&stream->in);
+	buf_fini(&stream->out);
+	free(stream);
+}
+
+void http2_stream_field(struct http2_stream *stream, struct slice name, struct slice value)
+{
+	stream->head_bytes += name.len + value.len + 4; /* as a line of HTTP/1.1: ": " and the line's end */
+	if (stream->head_bytes <= stream->connection->owner->settings.header_bytes_max)
+		head_text_add(&stream->text, name, value);
+}
+
+/* What the call is told of the body: its length, if the client says one. */
+static bool open_body(struct http2_stream *stream, const struct head *head, bool has_body, struct refusal *ret_refusal)
+{
+	struct slice length;
+	if (!body_open(&stream->body, head, ret_refusal))
+		return false;
+	if (!has_body)
+		stream->body = (struct body){.state = BODY_OVER};
+	else if (!head_get(head, "Content-Length", &length, NULL))
+		stream->body = (struct body){.state = BODY_CHUNK_SIZE, .is_chunked = true};
+	return true;
+}
+
+/* The client waits for a word before it sends the body (RFC 9110 section 10.1.1). */
+static void ask_for_body(struct http2_stream *stream)
+{
+	static uint8_t name[] = ":status", value[] = "100";
+	const nghttp2_nv status = {name, value, sizeof name - 1, sizeof value - 1, NGHTTP2_NV_FLAG_NONE};
+	nghttp2_submit_headers(stream->connection->session, NGHTTP2_FLAG_NONE, stream->id, NULL, &status, 1, NULL);
+}
+
+static void answer(struct http2_stream *stream, const struct head *head, bool has_body)
+{
+	struct refusal refusal;
+	if (!open_body(stream, head, has_body, &refusal)) {
+		responder_refuse(&stream->responder, &refusal);
+		return;
+	}
+	stream->call = api_open(stream->connection->owner->settings.api, head, &stream->body, &stream->responder);
+	if (has_body && !stream->status && head_lists(head, "Expect", "100-continue"))
+		ask_for_body(stream);
+}
+
+void http2_stream_open(struct http2_stream *stream, bool has_body)
+{
+	struct head head;
+	bool is_too_big = stream->head_bytes > stream->connection->owner->settings.header_bytes_max;
+	bool is_whole = !is_too_big && head_text_write(&stream->text, &stream->request);
+	head_text_fini(&stream->text);
+	head_text_init(&stream->text);
+	stream->phase = HTTP2_ANSWERING;
+	stream->is_counted = true;
+	stream->connection->request_count++;
+	stream->connection->owner->stream_count++;
+	metric_gauge_add(METRIC_HTTP_REQUESTS, 1);
+	enum head_status status = is_whole ? head_read(buf_slice(&stream->request), &head) : HEAD_BAD;
+	if (status == HEAD_COMPLETE) {
+		answer(stream, &head, has_body);
+	} else {
+		const char *why = is_whole && head.why ? head.why : "the request's fields are no head of a request";
+		struct refusal refusal = refusal_for_head(is_too_big ? HEAD_TOO_MANY_FIELDS : status, why);
+		responder_refuse(&stream->responder, &refusal);
+	}
+	stream->has_body_end = !stream->call || !stream->call->ops->body;
+	set_stall(stream);
+	http2_wake(stream->connection);
+}
+
+/* A body that nobody wants is read away; the answer's end resets the stream. */
+void http2_stream_hear(struct http2_stream *stream, struct slice piece)
+{
+	if (stream->has_body_end || stream->phase != HTTP2_ANSWERING) {
+		nghttp2_session_consume_stream(stream->connection->session, stream->id, piece.len);
+		return;
+	}
+	buf_append_slice(&stream->in, piece);
+	if (buf_has_failed(&stream->in))
+		cut(&stream->responder, "out of memory");
+	if (!stream->call->is_body_short)
+		deadline_stop(&stream->stall);
+	http2_wake(stream->connection);
+}
+
+void http2_stream_end_input(struct http2_stream *stream)
+{
+	stream->is_input_over = true;
+	http2_wake(stream->connection);
+}
+
+void http2_stream_sent(struct http2_stream *stream)
+{
+	if (!list_is_empty(&stream->stall.link))
+		deadlines_start(&stream->connection->owner->stalls, &stream->stall);
+}
+
+static void read_body(struct http2_stream *stream)
+{
+	struct call *call = stream->call;
+	if (stream->has_body_end || stream->phase != HTTP2_ANSWERING)
+		return;
+	if (stream->in.len && !stream->is_held) {
+		size_t taken = call->ops->body(call, buf_slice(&stream->in));
+		stream->is_held = taken < stream->in.len;
+		buf_drop_front(&stream->in, taken);
+		nghttp2_session_consume_stream(stream->connection->session, stream->id, taken);
+	}
+	if (stream->in.len || !stream->is_input_over || stream->phase != HTTP2_ANSWERING)
+		return;
+	stream->has_body_end = true;
+	if (call->ops->body_end)
+		call->ops->body_end(call);
+}
+
+void http2_stream_go_on(struct http2_stream *stream)
+{
+	if (stream->is_waiting && is_written(stream)) {
+		stream->is_waiting = stream->is_held = false;
+		stream->is_due = true;
+	}
+	if (stream->is_due && stream->call && is_clear(&stream->responder)) {
+		stream->is_due = false;
+		stream->call->ops->go_on(stream->call);
+	}
+	read_body(stream);
+	if (stream->phase == HTTP2_GONE)
+		http2_stream_free(stream);
+	else
+		set_stall(stream);
+}
