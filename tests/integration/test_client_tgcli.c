@@ -234,7 +234,7 @@ static const char *const mistakes[][4] = {
 	{"watch", "--where", "{}"},
 	{"watch", "--nonsense", "1"},
 	{"watch", "--token"},
-	{"watch", "--url", "wss://a"},
+	{"watch", "--url", "ftp://a"},
 	{"watch", "--token", "a\nb"},
 	{"history", "--since", "5"},
 	{"history", "--at", "5"},

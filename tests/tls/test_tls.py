@@ -362,6 +362,46 @@ class Tls(unittest.TestCase):
                 self.assertEqual(answer.getheader("Access-Control-Allow-Origin"), origin if status == 200 else None)
                 connection.close()
 
+    def tgcli(self, *arguments):
+        done = subprocess.run([support.TGCLI, *arguments], capture_output=True, text=True, timeout=support.DEADLINE_S, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_tgcli_speaks_tls_and_checks_whom_it_speaks_to(self):
+        node = self.start("--tls.client_auth", "optional", "--tls.client_ca_file", self.authority.file)
+        strange = certificates.Authority(self, "another").file
+        good, trusting = f"wss://localhost:{node.tls_port}", ("--ca-file", self.authority.file)
+        self.assertEqual(self.tgcli("ping", "--url", good, *trusting)[0], 0)
+        self.assertEqual(self.tgcli("ping", "--url", f"https://127.0.0.1:{node.tls_port}", *trusting)[0], 0)
+        self.assertEqual(self.tgcli("ping", "--url", good, "--insecure")[0], 0)
+        certificate, key = self.authority.issue("watcher")
+        self.assertEqual(self.tgcli("ping", "--url", good, *trusting, "--cert", certificate, "--key", key)[0], 0)
+        for url, options, said in ((good, (), "certificate of the node"), (good, ("--ca-file", strange), "certificate of the node"),
+                                   (f"wss://localhost:{node.port}", trusting, "TLS: "),
+                                   (f"ws://localhost:{node.tls_port}", (), "speaks TLS"),
+                                   (good, (*trusting, "--cert", certificate, "--key", self.key), "key values mismatch")):
+            status, output = self.tgcli("ping", "--url", url, *options)
+            self.assertNotEqual(status, 0, output)
+            self.assertIn(said, output)
+
+    def test_tgcli_refuses_a_certificate_of_another_host(self):
+        self.certificate, self.key = self.authority.issue("elsewhere", names="DNS:elsewhere.example,IP:127.0.0.9")
+        node = self.start()
+        for host, said in (("localhost", "hostname mismatch"), ("127.0.0.1", "IP address mismatch")):
+            status, output = self.tgcli("ping", "--url", f"wss://{host}:{node.tls_port}", "--ca-file", self.authority.file)
+            self.assertEqual(status, 1)
+            self.assertIn(said, output)
+
+    def test_tgcli_follows_much_over_tls(self):
+        node = self.start()
+        watch = support.Process(self, [support.TGCLI, "watch", "--url", f"wss://localhost:{node.tls_port}", "--ca-file",
+                                       self.authority.file, "--channel", "trace:*", "--count", "3000"])
+        watch.wait_for_output("watching")
+        support.wait_for("it is subscribed", lambda: series(node, "subscriptions ") == 1)
+        commands = "".join(f"PUBLISH trace:s1 '{{\"n\":{n},\"p\":\"{'p' * 3000}\"}}'\n" for n in range(3000))
+        subprocess.run(["redis-cli", "-p", str(self.redis.port)], input=commands.encode(), stdout=subprocess.DEVNULL, check=True)
+        self.assertEqual(watch.wait(), 0)
+        self.assertEqual([int(n) for n in re.findall(r'"n":(\d+)', watch.output)], list(range(3000)))
+
     def test_wrong_files_are_named_at_start(self):
         other = self.authority.issue("localhost", "other")
         locked = self.authority.path("locked.key")

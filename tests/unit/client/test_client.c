@@ -38,8 +38,12 @@ static const struct {
 	{"ws://127.0.0.1:8080", OK, "127.0.0.1", "8080", "/v1/stream"},
 	{"ws://gateway", OK, "gateway", "80", "/v1/stream"},
 	{"ws://[::1]:9/ws?x=1", OK, "::1", "9", "/ws?x=1"},
-	{"wss://gateway", ERR_UNSUPPORTED, NULL, NULL, NULL},
-	{"http://gateway", ERR_INVALID, NULL, NULL, NULL},
+	{"wss://gateway", OK, "gateway", "443", "/v1/stream"},
+	{"WSS://[::1]:8443/ws", OK, "::1", "8443", "/ws"},
+	{"http://gateway", OK, "gateway", "80", "/v1/stream"},
+	{"https://gateway/", OK, "gateway", "443", "/v1/stream"},
+	{"ftp://gateway", ERR_INVALID, NULL, NULL, NULL},
+	{"wss:/gateway", ERR_INVALID, NULL, NULL, NULL},
 	{"ws://", ERR_INVALID, NULL, NULL, NULL},
 	{"ws://gateway:99999", ERR_INVALID, NULL, NULL, NULL},
 };
@@ -53,6 +57,7 @@ START_TEST(takes_an_address_apart)
 	ck_assert_str_eq(url.host, urls[_i].host);
 	ck_assert_str_eq(url.port, urls[_i].port);
 	ck_assert_str_eq(url.target, urls[_i].target);
+	ck_assert(url.is_secure == (strchr("sS", urls[_i].text[strcspn(urls[_i].text, ":") - 1]) && strncmp(urls[_i].text, "ws:", 3) != 0));
 	tgc_url_fini(&url);
 }
 END_TEST

@@ -49,12 +49,12 @@ static void tear_down(void)
 START_TEST(an_option_that_is_wrong_is_named)
 {
 	static const struct {
-		const char *url, *token, *why;
-	} wrong[] = {{"wss://a", NULL, "wss://a: wss: this client has no TLS; let a proxy beside it speak TLS, and give ws://"},
-		     {"http://a", NULL, "http://a: not of the form ws://host[:port][/path][?query]"},
-		     {"ws://a", "a\r\nb", "token: holds a character that a header line cannot carry"}};
+		const char *url, *token, *ca_file, *why;
+	} wrong[] = {{"ftp://a", NULL, NULL, "ftp://a: not of the form ws://host[:port][/path][?query] or wss://..."},
+		     {"wss://a", NULL, "/nothing.pem", "/nothing.pem: No such file or directory"},
+		     {"ws://a", "a\r\nb", NULL, "token: holds a character that a header line cannot carry"}};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		const struct tgc_options options = {.urls = &wrong[i].url, .url_count = 1, .token = wrong[i].token};
+		const struct tgc_options options = {.urls = &wrong[i].url, .url_count = 1, .token = wrong[i].token, .ca_file = wrong[i].ca_file};
 		ck_assert_ptr_null(tgc_new(&options, why));
 		ck_assert_str_eq(why, wrong[i].why);
 	}
