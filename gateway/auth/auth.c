@@ -173,6 +173,7 @@ static enum err make_anonymous(struct auth *auth)
 	auth->anonymous = grants_new(SLICE_LITERAL("anonymous"));
 	if (!auth->anonymous)
 		return ERR_NOMEM;
+	auth->anonymous->is_anonymous = true;
 	auth->anonymous->has_system = true;
 	return OK;
 }

@@ -46,6 +46,7 @@ struct grants {
 	struct refcount refs;
 	struct arena arena;     /* what the slices point into */
 	struct slice identity;  /* "sub" of a token, the id of an API key, "anonymous" */
+	bool is_anonymous;      /* nobody in particular: no credential was shown, and none is needed */
 	uint64_t expires_ms;    /* wall clock; 0: never */
 	unsigned ops;           /* of enum grant_op */
 	bool has_system;        /* may see system:* */

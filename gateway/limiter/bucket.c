@@ -28,6 +28,18 @@ void bucket_init(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uin
 	bucket->updated_ns = now_ns;
 }
 
+/* The level is at most burst * 1e9, so its part for each token of the burst is at most 1e9, and nothing wraps. */
+void bucket_change(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns)
+{
+	struct bucket former = *bucket;
+	bucket_init(bucket, rate_per_s, burst, now_ns);
+	if (former.rate_per_s == 0)
+		return;
+	bucket->level_nanotokens = level_at(&former, now_ns) / former.burst * bucket->burst;
+	if (former.updated_ns > now_ns)
+		bucket->updated_ns = former.updated_ns;
+}
+
 bool bucket_take(struct bucket *bucket, uint64_t tokens, uint64_t now_ns)
 {
 	if (bucket->rate_per_s == 0)

@@ -14,6 +14,8 @@ struct bucket {
 };
 
 void bucket_init(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns); /* starts full; burst 0 means rate_per_s */
+/* Another rate and burst from now on: it stays as full as it was, in proportion. One that was never started, or had no limit, is full. */
+void bucket_change(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns);
 bool bucket_take(struct bucket *bucket, uint64_t tokens, uint64_t now_ns); /* all or nothing */
 uint64_t bucket_wait_ms(const struct bucket *bucket, uint64_t tokens, uint64_t now_ns); /* until take could succeed, rounded up; UINT64_MAX: never */
 

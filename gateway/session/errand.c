@@ -49,10 +49,10 @@ static bool begin(struct errand *errand, const struct request *request, bool is_
 bool errand_begin(struct errand *errand, const struct request *request, errand_cancel *on_cancel)
 {
 	struct session *session = request->session;
-	size_t limit = session->exchange->settings.past_requests_max;
+	size_t limit = session->allowance.limit[LIMIT_REQUESTS];
 	if (limit && session->errand_count >= limit) {
 		request_fail_for_now(request, "too_many_requests",
-				     "this connection has as many requests under way as history.requests_per_client allows",
+				     "this connection has as many requests under way as it may have (welcome.limits.requests)",
 				     ERRAND_RETRY_MS);
 		return false;
 	}

@@ -39,6 +39,8 @@ struct exchange_settings {
 	size_t deflate_min_bytes; /* shorter messages go as they are */
 	uint64_t commands_per_second; /* of one session; 0: no limit */
 	uint64_t events_per_second;   /* to one session; 0: no limit */
+	uint64_t history_events_per_second; /* of these, events of the past */
+	uint64_t connections_per_identity;  /* for welcome */
 	const struct intake_fields *fields; /* of the payloads that clients publish; NULL: intake_fields_default */
 	struct exchange_past past;
 	uint64_t past_timeout_ns;     /* of one question */

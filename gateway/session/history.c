@@ -160,10 +160,10 @@ static void collect(struct history *history, const struct record *record)
  * else. */
 static enum reader_step fill(struct history *history)
 {
-	struct bucket *events = &history->errand.session->events;
+	struct session *session = history->errand.session;
 	uint64_t now_ns = clock_mono_ns();
 	const struct record *record;
-	while (!is_full(history) && bucket_wait_ms(events, 1, now_ns) == 0) {
+	while (!is_full(history) && session_may_take_past(session, now_ns)) {
 		enum reader_step step = reader_next(history->reader, &record);
 		if (step == READER_GAP) {
 			note_gap(history);
@@ -171,7 +171,7 @@ static enum reader_step fill(struct history *history)
 		}
 		if (step != READER_RECORD)
 			return step;
-		bool is_taken = bucket_take(events, 1, now_ns);
+		bool is_taken = session_take_past(session, now_ns);
 		(void)is_taken; /* there was one a moment ago */
 		collect(history, record);
 	}
@@ -240,6 +240,7 @@ static void open_history(const struct request *request, const struct history_que
 	}
 	buf_init(&history->elements);
 	writer_init(&history->writer, request->session, true, write_piece);
+	history->writer.reads_past = true;
 	if (errand_begin(&history->errand, request, on_cancel))
 		start(history, query);
 	else

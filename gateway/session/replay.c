@@ -128,7 +128,7 @@ bool replay_takes(struct replay *replay, size_t count)
 	size_t bytes_max =
 	    settings->batch_max_bytes < WRITER_PIECE_BYTES ? settings->batch_max_bytes : WRITER_PIECE_BYTES;
 	return count < settings->batch_max_events && exchange->piece.len - HEADROOM < bytes_max &&
-	       bucket_take(&replay->session->events, 1, clock_mono_ns());
+	       session_take_past(replay->session, clock_mono_ns());
 }
 
 void replay_give(struct replay *replay, const struct record *record, size_t count)
@@ -301,6 +301,7 @@ struct replay *replay_open(struct session *session, const struct replay_wish *wi
 	replay->backoff_ms = BACKOFF_MIN_MS;
 	replay_clock_init(&replay->clock, wish->speed, wish->max_gap_ms);
 	writer_init(&replay->writer, session, true, write_piece);
+	replay->writer.reads_past = true;
 	alarm_init(&replay->wake, on_wake);
 	alarm_init(&replay->look, on_look);
 	list_init(&replay->steps);

@@ -11,7 +11,7 @@
 static struct subscription *find_or_open(const struct replay *replay, bool *ret_is_new, const char **ret_why)
 {
 	struct session *session = replay->session;
-	size_t limit = session->exchange->settings.subscriptions_max;
+	size_t limit = session->allowance.limit[LIMIT_SUBSCRIPTIONS];
 	LIST_FOREACH(&session->subscriptions, at, following)
 	{
 		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
@@ -32,7 +32,7 @@ static struct value *error_of(struct arena *arena, const char *code)
 	struct value *error = value_put(value_map(arena), "code", value_text(arena, code));
 	return value_put(
 	    error, "message",
-	    value_text(arena, is_limit ? "this connection has as many subscriptions as limits.subscriptions allows"
+	    value_text(arena, is_limit ? "this connection has as many subscriptions as it may have (welcome.limits)"
 	                               : "the gateway is out of memory"));
 }
 

@@ -109,11 +109,11 @@ static bool read_range(const struct request *request, struct history_query *ret_
 static bool has_room(const struct request *request)
 {
 	const struct session *session = request->session;
-	size_t limit = session->exchange->settings.past_requests_max;
+	size_t limit = session->allowance.limit[LIMIT_REQUESTS];
 	if (!limit || session->replay_count < limit)
 		return true;
 	request_fail(request, "too_many_replays",
-	             "this connection has as many replays as history.requests_per_client allows: stop one of them");
+	             "this connection has as many replays as it may have (welcome.limits.requests): stop one of them");
 	return false;
 }
 

@@ -13,23 +13,10 @@
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
 
-/* Requests over the rate that are answered by an error before the client is closed: ten seconds' worth, and they are
- * forgiven at half the rate. So a client at ten times the rate is closed within about a second, one at twice the rate
- * within twenty. */
-#define EXCESS_SECONDS 10
 /* A session over its rate of events goes on when this part of a second's worth has come in: some at once instead of each alone. */
 #define PACE_PARTS 20
 
 static _Atomic uint64_t ids = 1;
-
-static void init_buckets(struct session *session, uint64_t now_ns)
-{
-	uint64_t rate = session->exchange->settings.commands_per_second;
-	uint64_t forgiven = rate / 2 ? rate / 2 : rate;
-	bucket_init(&session->commands, rate, rate, now_ns);
-	bucket_init(&session->excess, forgiven, rate * EXCESS_SECONDS, now_ns);
-	bucket_init(&session->events, session->exchange->settings.events_per_second, 0, now_ns);
-}
 
 static void resume_all(struct session *session)
 {
@@ -46,19 +33,20 @@ static void on_paced(struct alarm *pace)
 		resume_all(session);
 }
 
-void session_pace(struct session *session)
+/* Until a part of a second's worth is there. */
+static uint64_t wait_for_part(const struct bucket *bucket, uint64_t now_ns)
 {
-	uint64_t now_ns = clock_mono_ns(), rate = session->exchange->settings.events_per_second;
-	uint64_t wait_ms = bucket_wait_ms(&session->events, rate / PACE_PARTS ? rate / PACE_PARTS : 1, now_ns);
-	alarm_set(&session->exchange->alarms, &session->pace, now_ns + wait_ms * NS_PER_MS);
+	uint64_t part = bucket->burst / PACE_PARTS;
+	return bucket_wait_ms(bucket, part ? part : 1, now_ns);
 }
 
-static struct value *limits(struct arena *arena, const struct exchange_settings *settings)
+/* Who is over both is woken by the one, and waits for the other then. */
+void session_pace(struct session *session)
 {
-	struct value *map = value_map(arena);
-	map = value_put(map, "messageBytes", value_uint(arena, settings->message_bytes_max));
-	map = value_put(map, "commandsPerSecond", value_uint(arena, settings->commands_per_second));
-	return value_put(map, "subscriptions", value_uint(arena, settings->subscriptions_max));
+	uint64_t now_ns = clock_mono_ns();
+	bool is_over = bucket_wait_ms(&session->events, 1, now_ns) > 0;
+	uint64_t wait_ms = wait_for_part(is_over ? &session->events : &session->past_events, now_ns);
+	alarm_set(&session->exchange->alarms, &session->pace, now_ns + wait_ms * NS_PER_MS);
 }
 
 static void welcome(struct session *session)
@@ -75,7 +63,7 @@ static void welcome(struct session *session)
 	map = value_put(map, "version", value_text(arena, exchange->settings.version));
 	map = value_put(map, "heartbeatMs", value_uint(arena, exchange->settings.heartbeat_ns / NS_PER_MS));
 	map = value_put(map, "auth", value_bool(arena, true));
-	map = value_put(map, "limits", limits(arena, &exchange->settings));
+	map = value_put(map, "limits", allowance_write(arena, &session->allowance, &exchange->settings));
 	session_send(session, map);
 }
 
@@ -98,7 +86,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	list_init(&session->in_writing);
 	alarm_init(&session->pace, on_paced);
 	outbox_init(&session->outbox);
-	init_buckets(session, now_ns);
+	session_allow(session, NULL);
 	list_init(&session->heartbeat.link);
 	heartbeat_rest(&exchange->heartbeats, &session->heartbeat, now_ns);
 	list_init(&session->in_exchange);

@@ -9,6 +9,7 @@
 #include "common/protocol/value.h"
 #include "gateway/limiter/bucket.h"
 #include "gateway/session/alarms.h"
+#include "gateway/session/allowance.h"
 #include "gateway/session/heartbeat.h"
 #include "gateway/session/outbox.h"
 #include "gateway/session/session.h"
@@ -47,7 +48,9 @@ struct session {
 	struct list writers;    /* struct writer: those that want to write, in turn */
 	struct list in_writing; /* on the exchange's list while it has such and may go on */
 	struct alarm pace;      /* wakes them when events is full enough again */
-	struct bucket events;   /* events to this client; limits.events_per_second */
+	struct allowance allowance;
+	struct bucket events;      /* events to this client */
+	struct bucket past_events; /* those of them that history and replays give */
 };
 
 bool session_is_clear(const struct session *session); /* nothing waits, neither here nor in the port */

@@ -37,7 +37,7 @@ static bool read_policy(const struct request *request, enum slow_policy *ret_pol
 static struct subscription *find_or_open(const struct request *request, struct filter *filter, enum slow_policy policy, bool *ret_is_new)
 {
 	struct session *session = request->session;
-	size_t limit = session->exchange->settings.subscriptions_max;
+	size_t limit = session->allowance.limit[LIMIT_SUBSCRIPTIONS];
 	*ret_is_new = false;
 	LIST_FOREACH(&session->subscriptions, at, following) {
 		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
@@ -47,7 +47,7 @@ static struct subscription *find_or_open(const struct request *request, struct f
 		}
 	}
 	if (limit && session->subscription_count >= limit) {
-		request_fail(request, "too_many_subscriptions", "this connection has as many subscriptions as limits.subscriptions allows");
+		request_fail(request, "too_many_subscriptions", "this connection has as many subscriptions as it may have (welcome.limits)");
 		return NULL;
 	}
 	struct subscription *subscription = subscription_open(session, filter, policy);

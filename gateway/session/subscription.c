@@ -96,7 +96,7 @@ void subscription_close(struct subscription *subscription)
 /* Whether single records of a batch may be wanted: the newest of each key, or the part that the rate allows. */
 static bool wants_records(const struct subscription *subscription, enum slow_policy policy)
 {
-	bool has_rate = subscription->session->exchange->settings.events_per_second != 0;
+	bool has_rate = subscription->session->allowance.limit[LIMIT_EVENTS_PER_SECOND] != 0;
 	return policy == SLOW_CONFLATE || (has_rate && policy != SLOW_DISCONNECT);
 }
 
@@ -245,7 +245,7 @@ static void offer_over_rate(struct subscription *subscription, struct batch *bat
 
 static bool is_within_rate(struct session *session, size_t events)
 {
-	return !session->exchange->settings.events_per_second || bucket_take(&session->events, events, clock_mono_ns());
+	return !session->allowance.limit[LIMIT_EVENTS_PER_SECOND] || bucket_take(&session->events, events, clock_mono_ns());
 }
 
 static void offer_to_live(struct subscription *subscription, struct batch *batch)

@@ -13,6 +13,7 @@ void writer_init(struct writer *writer, struct session *session, bool is_paced, 
 	list_init(&writer->in_session);
 	writer->session = session;
 	writer->is_paced = is_paced;
+	writer->reads_past = false;
 	writer->write = write;
 }
 
@@ -41,13 +42,14 @@ void writer_rest(struct writer *writer)
 	list_remove(&writer->in_session);
 }
 
-/* The writer whose turn it is; NULL: all of them wait for the bucket, which wakes the session. */
+/* The writer whose turn it is; NULL: all of them wait for a bucket, which wakes the session. */
 static struct writer *next_of(struct session *session, uint64_t now_ns)
 {
 	bool is_over = bucket_wait_ms(&session->events, 1, now_ns) > 0;
+	bool is_past_over = bucket_wait_ms(&session->past_events, 1, now_ns) > 0;
 	LIST_FOREACH(&session->writers, at, following) {
 		struct writer *writer = LIST_ENTRY(at, struct writer, in_session);
-		if (!is_over || !writer->is_paced)
+		if (!(is_over && writer->is_paced) && !(is_past_over && writer->reads_past))
 			return writer;
 	}
 	if (!list_is_empty(&session->writers))

@@ -26,7 +26,8 @@ struct writer {
 	struct list in_session; /* on the session's list while it wants to write */
 	struct session *session;
 	writer_write *write;
-	bool is_paced; /* what it writes counts against limits.events_per_second: it has no turn while nothing is left of that */
+	bool is_paced;   /* what it writes counts against limits.events_per_second: it has no turn while nothing is left of that */
+	bool reads_past; /* and against limits.history_events_per_second */
 };
 
 void writer_init(struct writer *writer, struct session *session, bool is_paced, writer_write *write);

@@ -330,7 +330,7 @@ START_TEST(refuses_more_requests_under_way_than_allowed)
 	ask("");
 	ask("");
 	peer_expect(&peer, "{\"id\":5,\"error\":{\"code\":\"too_many_requests\",\"message\":\"this connection has as many requests "
-			   "under way as history.requests_per_client allows\",\"temporary\":true,\"retryAfterMs\":1000}}");
+			   "under way as it may have (welcome.limits.requests)\",\"temporary\":true,\"retryAfterMs\":1000}}");
 	log_answer_all(exchange);
 	for (int i = 0; i < 2; i++) {
 		peer_expect_part(&peer, "\"op\":\"chunk\"");

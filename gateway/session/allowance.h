@@ -1,0 +1,34 @@
+/* The one place that says how much of everything one client gets: what its grants say, else the configuration. welcome.limits shows the
+ * same. A session has the buckets that hold it to that; who is no session has a pace (pace.h). Same thread as the exchange. */
+#ifndef GATEWAY_SESSION_ALLOWANCE_H
+#define GATEWAY_SESSION_ALLOWANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/slice.h"
+#include "gateway/auth/grants.h"
+
+struct arena;
+struct exchange_settings;
+struct session;
+struct value;
+
+struct allowance {
+	uint64_t limit[LIMITS]; /* 0: no limit */
+};
+
+/* grants: NULL: the client has not said who it is, or there is nobody to say so. */
+struct allowance allowance_of(const struct exchange_settings *settings, const struct grants *grants);
+/* In whose name connections are counted: none for anonymous clients. */
+struct slice allowance_identity(const struct grants *grants);
+/* The map of welcome.limits. NULL: no memory. */
+struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings);
+
+/* Holds the session to what the grants allow from now on. Its buckets stay as full as they were, in proportion. */
+void session_allow(struct session *session, const struct grants *grants);
+bool session_may_take_past(const struct session *session, uint64_t now_ns);
+/* Whether an event of the past may go to the client now, which it then counts. */
+bool session_take_past(struct session *session, uint64_t now_ns);
+
+#endif
