@@ -128,11 +128,11 @@ static struct server_settings server_settings(const struct app *app)
 		.message_bytes_max = config->limits_message_bytes,
 		.handshake_timeout_ns = config->handshake_timeout,
 		.close_timeout_ns = config->close_timeout,
+		.speaks_http2 = config->http2_enabled,
 		.http_timeout_ns = config->http_timeout,
 		.connections = app->connections,
 		.proxies = {app->proxies, config->trusted_proxies.count, config->proxy_protocol},
 	};
-		.speaks_http2 = config->http2_enabled,
 }
 
 static struct exchange_settings exchange_settings(const struct app *app)
@@ -154,8 +154,6 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.deflate_level = (int)config->deflate_level,
 		.deflate_min_bytes = config->deflate_min_bytes,
 		.events_per_second = config->limits_events_per_second,
-		.history_events_per_second = config->limits_history_events_per_second,
-		.connections_per_identity = config->limits_connections_per_identity,
 		.fields = &app->fields,
 		.past_timeout_ns = config->history_timeout,
 		.past_requests_max = config->history_requests_per_client,

@@ -176,16 +176,16 @@ static bool is_worth_judging(const struct greeting *greeting)
 	       memchr(head->bytes + greeting->judged_bytes, '\n', fresh) != NULL;
 }
 
-/* False: the greeting is over. */
-static bool judge(struct greeting *greeting)
-{
-	size_t limit = greeting->greeter->settings.header_bytes_max;
-	if (!is_worth_judging(greeting) && greeting->head.len <= limit)
 static bool is_preface(const struct head *head)
 {
 	return head->why && strcmp(head->why, HEAD_WHY_PREFACE) == 0;
 }
 
+/* False: the greeting is over. */
+static bool judge(struct greeting *greeting)
+{
+	size_t limit = greeting->greeter->settings.header_bytes_max;
+	if (!is_worth_judging(greeting) && greeting->head.len <= limit)
 		return true;
 	struct head head;
 	enum head_status status = head_read(buf_slice(&greeting->head), &head);
@@ -194,13 +194,13 @@ static bool is_preface(const struct head *head)
 		return true;
 	if (status == HEAD_PARTIAL)
 		refuse_unreadable(greeting, too_long(greeting), NULL);
+	else if (status == HEAD_VERSION && is_preface(&head) && greeting->greeter->prefaced)
+		hand_on(greeting, NULL, greeting->greeter->prefaced);
 	else if (status != HEAD_COMPLETE)
 		refuse_unreadable(greeting, status, head.why);
 	else if (head.len > limit)
 		refuse_unreadable(greeting, too_long(greeting), NULL);
 	else
-	else if (status == HEAD_VERSION && is_preface(&head) && greeting->greeter->prefaced)
-		hand_on(greeting, NULL, greeting->greeter->prefaced);
 		judge_whole(greeting, &head);
 	return false;
 }
@@ -330,12 +330,12 @@ void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter
 	greeter->farewell = farewell;
 	greeter->upgraded = upgraded;
 	greeter->requested = requested;
+	greeter->prefaced = NULL;
 	greeter->context = context;
 	greeter->is_draining = false;
 	list_init(&greeter->greetings);
 	deadlines_init(&greeter->deadlines, loop, settings->timeout_ns, on_expired);
 }
-	greeter->prefaced = NULL;
 
 void greeter_drain(struct greeter *greeter)
 {

@@ -61,11 +61,11 @@ struct greeter {
 	struct farewell *farewell;
 	greeter_upgraded *upgraded;
 	greeter_requested *requested;
+	greeter_requested *prefaced; /* of a connection that speaks HTTP/2: there is no head; NULL: they are refused */
 	void *context;
 	bool is_draining; /* good handshakes are sent elsewhere */
 	struct list greetings;
 	struct deadlines deadlines;
-	greeter_requested *prefaced; /* of a connection that speaks HTTP/2: there is no head; NULL: they are refused */
 };
 
 void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,

@@ -233,8 +233,6 @@ static void open_http(struct server *server, const struct server_settings *setti
 	http_connections_init(&server->http, &server->loop, &http);
 }
 
-static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
-{
 static void open_http2(struct server *server, const struct server_settings *settings)
 {
 	struct http2_settings http2 = {
@@ -251,6 +249,8 @@ static void open_http2(struct server *server, const struct server_settings *sett
 		server->greeter.prefaced = on_prefaced;
 }
 
+static enum err open_websockets(struct server *server, const struct server_settings *settings, char why[256])
+{
 	struct websockets_settings websockets = {
 		.exchange = server->exchange,
 		.connections = settings->connections,
@@ -272,9 +272,9 @@ static void close_all(struct server *server, bool has_websockets)
 {
 	server_stop_listening(server);
 	http_connections_close(&server->http);
+	http2_connections_close(&server->http2);
 	arrivals_close(&server->arrivals);
 	arrivals_close(&server->tls_arrivals);
-	http2_connections_close(&server->http2);
 	tls_relays_close(&server->relays);
 	greeter_close(&server->greeter);
 	if (has_websockets)
@@ -308,9 +308,9 @@ enum err server_new(const struct server_settings *settings, struct exchange *exc
 	open_relays(server, settings);
 	open_greeter(server, settings);
 	open_http(server, settings);
+	open_http2(server, settings);
 	enum err error = open_websockets(server, settings, ret_why);
 	bool has_websockets = error == OK;
-	open_http2(server, settings);
 	if (error == OK)
 		error = open_listeners(server, settings, ret_why);
 	if (error != OK) {
@@ -344,9 +344,9 @@ void server_stop_listening(struct server *server)
 {
 	greeter_drain(&server->greeter);
 	http_connections_drain(&server->http);
+	http2_connections_drain(&server->http2);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (!server->is_stopping)
-	http2_connections_drain(&server->http2);
 			listener_drain(&server->listeners[i]);
 		listener_close(&server->listeners[i]);
 	}

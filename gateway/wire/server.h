@@ -28,9 +28,9 @@ struct server_settings {
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;
 	uint64_t handshake_timeout_ns, close_timeout_ns;
+	bool speaks_http2;
 	uint64_t http_timeout_ns; /* how long a client of the HTTP API may stall */
 	struct connections *connections; /* shared by all workers */
-	bool speaks_http2;
 	struct proxies proxies;          /* whose word about a client counts; its networks are borrowed */
 };
 
