@@ -90,13 +90,25 @@ static void note_gap(struct history_call *history)
 	history->is_trimmed = true;
 }
 
+/* A line of NDJSON ends at its first line end: those between the tokens of a payload become spaces, which mean the same. */
+static void append_line(struct buf *piece, struct slice element)
+{
+	char *line = buf_extend(piece, element.len + 1);
+	if (!line)
+		return;
+	for (size_t i = 0; i < element.len; i++)
+		line[i] = element.ptr[i] == '\n' || element.ptr[i] == '\r' ? ' ' : element.ptr[i];
+	line[element.len] = '\n';
+}
+
 static void add(struct history_call *history, const struct record *record)
 {
 	if (!history->is_ndjson && history->has_events)
 		buf_append_char(&history->piece, ',');
-	buf_append_slice(&history->piece, record->element);
 	if (history->is_ndjson)
-		buf_append_char(&history->piece, '\n');
+		append_line(&history->piece, record->element);
+	else
+		buf_append_slice(&history->piece, record->element);
 	history->has_events = true;
 	history->is_granted = false;
 	history->last = record->id;
