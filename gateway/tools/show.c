@@ -11,6 +11,14 @@ static void write_bytes(struct tgc_text text)
 	fwrite(text.ptr, 1, text.len, stdout);
 }
 
+/* Line ends between the tokens of a payload become spaces, which mean the same to JSON: one event, one line. */
+static void write_line(struct tgc_text element)
+{
+	for (size_t i = 0; i < element.len; i++)
+		putchar(element.ptr[i] == '\n' || element.ptr[i] == '\r' ? ' ' : element.ptr[i]);
+	putchar('\n');
+}
+
 void show_event(struct show *show, const struct tgc_event *event)
 {
 	switch (show->format) {
@@ -21,8 +29,7 @@ void show_event(struct show *show, const struct tgc_event *event)
 		putchar('\n');
 		break;
 	case FORMAT_NDJSON:
-		write_bytes(event->element);
-		putchar('\n');
+		write_line(event->element);
 		break;
 	case FORMAT_JSON:
 		fputs(show->shown ? ",\n" : "[\n", stdout);

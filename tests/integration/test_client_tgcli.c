@@ -106,9 +106,9 @@ END_TEST
 
 static const struct {
 	const char *format, *output;
-} formats[] = {{"text", "trace:s1 1\ntrace:s1 [2]\n"},
-	       {"ndjson", EVENT("1-0", "1") "\n" EVENT("2-0", "[2]") "\n"},
-	       {"json", "[\n" EVENT("1-0", "1") ",\n" EVENT("2-0", "[2]") "\n]\n"}};
+} formats[] = {{"text", "trace:s1 1\ntrace:s1 [\r\n2]\n"},
+	       {"ndjson", EVENT("1-0", "1") "\n" EVENT("2-0", "[  2]") "\n"},
+	       {"json", "[\n" EVENT("1-0", "1") ",\n" EVENT("2-0", "[\r\n2]") "\n]\n"}};
 
 START_TEST(watch_ends_after_a_count_in_each_format)
 {
@@ -116,7 +116,7 @@ START_TEST(watch_ends_after_a_count_in_each_format)
 	fake_node_welcome(&node, NULL, 0);
 	expect_request("{\"id\":1,\"op\":\"subscribe\",\"filter\":{}}");
 	fake_node_send(&node, "{\"id\":1,\"ok\":{\"sub\":\"k\",\"cursor\":null}}");
-	fake_node_send(&node, BATCH("3-0", EVENT("1-0", "1") "," EVENT("2-0", "[2]") "," EVENT("3-0", "3")));
+	fake_node_send(&node, BATCH("3-0", EVENT("1-0", "1") "," EVENT("2-0", "[\r\n2]") "," EVENT("3-0", "3")));
 	expect_end(0);
 	expect_output(formats[_i].output);
 }

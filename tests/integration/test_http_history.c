@@ -95,6 +95,16 @@ START_TEST(what_is_published_is_live_at_once_and_in_the_past_with_its_id)
 }
 END_TEST
 
+START_TEST(a_payload_of_several_lines_is_one_line_of_ndjson)
+{
+	char id[64];
+	publish_one("trace:s1", "[1,\n2,\r\n\"3\\n\"]", id);
+	get("/v1/history?session=s1", "", 200, ",\"data\":[1,\n2,\r\n\"3\\n\"]}],");
+	get("/v1/history?session=s1", NDJSON, 200, ",\"data\":[1, 2,  \"3\\n\"]}\n");
+	http_answer_free(&answer);
+}
+END_TEST
+
 /* Sends lines in a chunked body and reads the answers of each chunk before the next one. */
 static void publish_lines(unsigned lines, size_t payload_bytes)
 {
@@ -362,6 +372,7 @@ int main(void)
 	TCase *tests = tcase_create("http history");
 	tcase_add_checked_fixture(tests, start, stop);
 	tcase_add_test(tests, what_is_published_is_live_at_once_and_in_the_past_with_its_id);
+	tcase_add_test(tests, a_payload_of_several_lines_is_one_line_of_ndjson);
 	tcase_add_test(tests, lines_are_published_in_order_and_read_back_in_order);
 	tcase_add_test(tests, pages_follow_each_other_both_ways);
 	tcase_add_test(tests, sessions_are_listed_page_by_page);
