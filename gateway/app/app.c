@@ -154,6 +154,8 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.deflate_level = (int)config->deflate_level,
 		.deflate_min_bytes = config->deflate_min_bytes,
 		.events_per_second = config->limits_events_per_second,
+		.auth = app->auth,
+		.auth_timeout_ns = config->auth_timeout,
 		.history_events_per_second = config->limits_history_events_per_second,
 		.connections_per_identity = config->limits_connections_per_identity,
 		.fields = &app->fields,
@@ -161,6 +163,7 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.past_requests_max = config->history_requests_per_client,
 		.ring_records_max = config->history_ring_events,
 		.ring_bytes_max = config->history_ring_bytes,
+		.delta_bytes_max = config->delta_memory,
 	};
 }
 

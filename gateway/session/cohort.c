@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/delta.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/frame.h"
 #include "gateway/session/session_inside.h"
@@ -14,6 +15,8 @@
 #define COHORT_HEADROOM 256
 /* Members looked at ahead of the sends; their memory must fit into the cache beside the rest. */
 #define WARM_MEMBERS 16
+/* No canonical filter begins or ends like this. */
+#define DELTA_MARK "\001fossil"
 /* A batch buffer that grew beyond this is given back to the system. */
 #define BUFFER_KEEP_BYTES ((size_t)512 * 1024)
 
@@ -26,16 +29,21 @@ struct blob *batch_share(struct batch *batch)
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/: short, and the same on every node. Equality is decided by the text
  * itself, never by this hash. */
-static uint64_t hash(struct slice text)
+static uint64_t hash(uint64_t sum, struct slice text)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
 	for (size_t i = 0; i < text.len; i++)
 		sum = (sum ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001b3);
 	return sum;
 }
 
+static uint64_t hash_of(struct filter *filter, bool has_deltas)
+{
+	uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), filter_canonical(filter));
+	return has_deltas ? hash(sum, SLICE_LITERAL(DELTA_MARK)) : sum;
+}
+
 static struct cohort *cohort_new(struct exchange *exchange, struct filter *filter, const struct front *front,
-				 struct buf *table_key)
+				 bool has_deltas, struct buf *table_key)
 {
 	struct cohort *cohort = calloc(1, sizeof *cohort);
 	if (!cohort)
@@ -43,13 +51,16 @@ static struct cohort *cohort_new(struct exchange *exchange, struct filter *filte
 	cohort->exchange = exchange;
 	cohort->front = front;
 	cohort->table_key = *table_key;
-	snprintf(cohort->key, sizeof cohort->key, "%016" PRIx64, hash(filter_canonical(filter)));
+	snprintf(cohort->key, sizeof cohort->key, "%016" PRIx64, hash_of(filter, has_deltas));
 	list_init(&cohort->members);
 	list_init(&cohort->dirty);
 	buf_init(&cohort->pending);
+	cohort->chain = has_deltas ? delta_chain_new(&exchange->deltas) : NULL;
+	if (has_deltas && !cohort->chain)
+		goto fail_cohort;
 	cohort->place = index_add(exchange->index, filter, cohort);
 	if (!cohort->place)
-		goto fail_cohort;
+		goto fail_chain;
 	if (table_put(&exchange->cohorts, buf_slice(&cohort->table_key), cohort) != OK)
 		goto fail_index;
 	cohort->filter = filter_ref(filter);
@@ -58,17 +69,21 @@ static struct cohort *cohort_new(struct exchange *exchange, struct filter *filte
 
 fail_index:
 	index_remove(exchange->index, cohort->place);
+fail_chain:
+	delta_chain_free(cohort->chain);
 fail_cohort:
 	free(cohort);
 	return NULL;
 }
 
-struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front)
+struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front, bool has_deltas)
 {
 	struct buf table_key;
 	buf_init(&table_key);
 	buf_append_text(&table_key, front->name);
 	buf_append_char(&table_key, (char)front->deflate_bits); /* no name holds such a character */
+	if (has_deltas)
+		buf_append_text(&table_key, DELTA_MARK);
 	buf_append_slice(&table_key, filter_canonical(filter));
 	if (buf_has_failed(&table_key)) {
 		buf_fini(&table_key);
@@ -77,7 +92,7 @@ struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, con
 	struct cohort *cohort = table_get(&exchange->cohorts, buf_slice(&table_key));
 	bool is_new = !cohort;
 	if (is_new)
-		cohort = cohort_new(exchange, filter, front, &table_key);
+		cohort = cohort_new(exchange, filter, front, has_deltas, &table_key);
 	if (!is_new || !cohort)
 		buf_fini(&table_key);
 	return cohort;
@@ -120,6 +135,7 @@ static void cohort_free(struct cohort *cohort)
 	table_remove(&cohort->exchange->cohorts, buf_slice(&cohort->table_key));
 	index_remove(cohort->exchange->index, cohort->place);
 	filter_unref(cohort->filter);
+	delta_chain_free(cohort->chain);
 	buf_fini(&cohort->table_key);
 	free(cohort);
 	metric_gauge_add(METRIC_COHORTS, -1);
@@ -133,7 +149,20 @@ void cohort_enter(struct cohort *cohort)
 void cohort_join(struct cohort *cohort, struct subscription *subscription)
 {
 	cohort_flush(cohort);
+	if (cohort->chain && list_is_empty(&cohort->members))
+		delta_chain_forget(cohort->chain); /* nobody has those texts */
+	cohort_forget_step(cohort, subscription);
 	list_append(&cohort->members, &subscription->in_cohort);
+}
+
+void cohort_forget_step(const struct cohort *cohort, struct subscription *subscription)
+{
+	subscription->in_step_from = cohort->chain ? cohort->chain->batch + 1 : 0;
+}
+
+void cohort_resync(const struct cohort *cohort, struct subscription *subscription)
+{
+	subscription->in_step_from = cohort->chain ? cohort->chain->batch + (cohort->pending_count == 0) : 0;
 }
 
 void cohort_part(struct cohort *cohort, struct subscription *subscription)
@@ -164,6 +193,8 @@ static bool begin_batch(struct cohort *cohort, const struct record *record)
 	cohort->first = record->id;
 	if (!buf_extend(&cohort->pending, COHORT_HEADROOM))
 		return false;
+	if (cohort->chain)
+		delta_chain_begin(cohort->chain);
 	list_append(&exchange->dirty, &cohort->dirty);
 	uint64_t due_ns = cohort_due_ns(cohort);
 	if (due_ns < exchange->flush_ns)
@@ -191,18 +222,25 @@ static bool keep_record(struct cohort *cohort, const struct record *record)
 static void lose(struct cohort *cohort, size_t events)
 {
 	const struct batch lost = {.is_recorded = cohort->is_recorded, .after = cohort->after, .count = events};
+	if (cohort->chain)
+		delta_chain_forget(cohort->chain);
 	LIST_FOREACH(&cohort->members, at, following)
 		subscription_miss(LIST_ENTRY(at, struct subscription, in_cohort), &lost);
 }
 
 static void flush(struct cohort *cohort, struct record_id cursor);
 
+static bool keeps_records(const struct cohort *cohort)
+{
+	return cohort->keeping_count || cohort->chain;
+}
+
 /* A batch ends in front of this record: it would be too long, hold events of two kinds, or lack the records that a member which
  * came in the middle of it may want. */
 static bool ends_before(const struct cohort *cohort, const struct record *record)
 {
 	return cohort->pending.len + record->element.len > cohort->exchange->settings.batch_max_bytes ||
-	       cohort->is_recorded != is_recorded(record) || (cohort->keeping_count && !cohort->records);
+	       cohort->is_recorded != is_recorded(record) || (keeps_records(cohort) && !cohort->records);
 }
 
 /* Empty while no log is known: nothing resumes then. */
@@ -216,7 +254,9 @@ void cohort_append(const struct cohort *cohort, struct buf *batch, const struct 
 {
 	const struct front *front = cohort->front;
 	char text[CURSOR_TEXT];
-	if (front->event)
+	if (cohort->chain)
+		delta_append_full(front->codec, batch, record, is_first);
+	else if (front->event)
 		front->event(batch, record, is_recorded(record) ? cursor_text(cohort, record->id, text) : SLICE_NONE);
 	else
 		front->codec->events_add(batch, record, is_first);
@@ -233,8 +273,11 @@ void cohort_add(struct cohort *cohort, const struct record *record)
 	if (!cohort->pending_count && !begin_batch(cohort, record))
 		goto fail;
 	size_t before = cohort->pending.len;
-	cohort_append(cohort, &cohort->pending, record, cohort->pending_count == 0);
-	if (buf_has_failed(&cohort->pending) || (cohort->keeping_count && !keep_record(cohort, record))) {
+	if (cohort->chain)
+		delta_append(cohort->chain, cohort->front->codec, &cohort->pending, record, cohort->pending_count == 0);
+	else
+		cohort_append(cohort, &cohort->pending, record, cohort->pending_count == 0);
+	if (buf_has_failed(&cohort->pending) || (keeps_records(cohort) && !keep_record(cohort, record))) {
 		cohort->pending.len = before;
 		cohort->pending.failed = false;
 		goto fail;
@@ -288,9 +331,38 @@ static struct list *warm(struct list *members, struct list *from)
 	return from;
 }
 
-static void fan_out(struct cohort *cohort, struct slice frame)
+/* The same batch in full, made when first wanted. False: no memory. */
+static bool make_full(const struct cohort *cohort, const struct batch *batch, struct record_id cursor, struct batch *full)
+{
+	struct buf *out = &cohort->exchange->full;
+	if (full->count)
+		return true;
+	if (!cohort_begin_frame(out))
+		return false;
+	for (size_t i = 0; i < batch->count; i++)
+		cohort_append(cohort, out, batch->records[i], i == 0);
+	*full = *batch;
+	full->has_deltas = false;
+	full->shared = NULL;
+	if (cohort_end_frame(cohort, out, batch->count, cursor, &full->frame))
+		return true;
+	full->count = 0;
+	return false;
+}
+
+/* Whether it has not what the batch refers to, or may lose what that or a later one refers to. */
+static bool needs_full(const struct cohort *cohort, const struct subscription *subscription)
+{
+	if (!cohort->chain || cohort->chain->refers_to == DELTA_REFERS_TO_NONE)
+		return false;
+	return subscription->in_step_from > cohort->chain->refers_to ||
+	       (subscription->policy == SLOW_DROP && !session_is_clear(subscription->session));
+}
+
+static void fan_out(struct cohort *cohort, struct slice frame, struct record_id cursor)
 {
 	struct list *cold = cohort->members.next;
+	struct batch full = {.count = 0};
 	struct batch batch = {
 		.frame = frame,
 		.is_recorded = cohort->is_recorded,
@@ -298,13 +370,21 @@ static void fan_out(struct cohort *cohort, struct slice frame)
 		.first = cohort->first,
 		.records = cohort->records,
 		.count = cohort->pending_count,
+		.has_deltas = cohort->chain && cohort->chain->refers_to != DELTA_REFERS_TO_NONE,
 	};
 	LIST_FOREACH(&cohort->members, at, following) {
+		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_cohort);
 		if (at == cold)
 			cold = warm(&cohort->members, cold);
-		subscription_offer(LIST_ENTRY(at, struct subscription, in_cohort), &batch);
+		if (!needs_full(cohort, subscription))
+			subscription_offer(subscription, &batch);
+		else if (make_full(cohort, &batch, cursor, &full))
+			subscription_offer(subscription, &full);
+		else
+			subscription_miss(subscription, &batch);
 	}
 	blob_unref(batch.shared);
+	blob_unref(full.shared);
 }
 
 /* cursor: everything up to it was decided over, and what of it was wanted is in this batch or went before it. */
@@ -313,7 +393,7 @@ static void flush(struct cohort *cohort, struct record_id cursor)
 	struct slice frame;
 	uint64_t start_ns = clock_mono_ns();
 	if (cohort_end_frame(cohort, &cohort->pending, cohort->pending_count, cursor, &frame))
-		fan_out(cohort, frame);
+		fan_out(cohort, frame, cursor);
 	else
 		lose(cohort, cohort->pending_count);
 	uint64_t end_ns = clock_mono_ns();

@@ -16,6 +16,7 @@
 #include "gateway/filter/index.h"
 #include "gateway/session/front.h"
 
+struct delta_chain;
 struct exchange;
 struct subscription;
 
@@ -27,8 +28,9 @@ struct batch {
 	bool is_recorded;              /* its events have ids, and are in the log */
 	struct record_id after, first; /* everything up to after was decided before it; its first event */
 	struct blob *shared;           /* made from frame when the first member must keep it; NULL before */
-	struct record *const *records; /* NULL unless the cohort has a member that conflates */
+	struct record *const *records; /* NULL unless it has deltas, or a member that may want them alone */
 	size_t count;
+	bool has_deltas; /* it is of no use to who has not what went before */
 };
 struct blob *batch_share(struct batch *batch) MUST_USE; /* borrowed from the batch; NULL: no memory */
 
@@ -37,7 +39,8 @@ struct cohort {
 	struct filter *filter;
 	const struct front *front;
 	char key[COHORT_KEY_LEN + 1];
-	struct buf table_key;        /* front, its compression and canonical filter: what makes cohorts equal */
+	struct buf table_key;        /* front, its compression, deltas and canonical filter: what makes cohorts equal */
+	struct delta_chain *chain;   /* NULL: members did not ask for deltas */
 	struct index_member *place;
 	struct list members;         /* struct subscription, in_cohort: those that are not catching up */
 	size_t member_count;         /* with those that are */
@@ -49,20 +52,25 @@ struct cohort {
 	bool is_recorded;            /* the pending ones are: a batch holds events of one kind */
 	struct record_id after, first; /* of the pending ones, as in a batch */
 	uint64_t unrecorded;         /* events without ids that the filter wanted, ever */
-	struct record **records;     /* the pending records, kept only while a member may want them */
+	struct record **records;     /* the pending records, kept only where they may be wanted */
 	size_t record_capacity;
 	uint64_t oldest_ns;          /* receipt of the oldest pending event */
 	uint64_t rest_until_ns;      /* no batch before this, unless one is full or late */
 };
 
-/* The cohort for this filter and front: the one there is, or a new one. NULL: no memory. */
-struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front) MUST_USE;
+/* The cohort for this filter, front and kind: the one there is, or a new one. NULL: no memory. */
+struct cohort *cohort_find(struct exchange *exchange, struct filter *filter, const struct front *front, bool has_deltas) MUST_USE;
 /* A subscription belongs to it from enter to leave. Between join and part it gets the batches; join writes out what
  * is pending first, so that it gets nothing from before. */
 void cohort_enter(struct cohort *cohort);
 void cohort_leave(struct cohort *cohort); /* parted; frees the cohort with its last member */
 void cohort_join(struct cohort *cohort, struct subscription *subscription);
 void cohort_part(struct cohort *cohort, struct subscription *subscription); /* harmless when it is parted */
+
+/* What this member has had last is not what the deltas refer to: it does not get the batch that is being written (forget), or does
+ * not trust what it had before the next one (resync). It gets batches in full until it is in step again. */
+void cohort_forget_step(const struct cohort *cohort, struct subscription *subscription);
+void cohort_resync(const struct cohort *cohort, struct subscription *subscription);
 
 void cohort_add(struct cohort *cohort, const struct record *record);
 void cohort_flush(struct cohort *cohort);

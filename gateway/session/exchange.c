@@ -50,6 +50,8 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	buf_init(&exchange->message);
 	buf_init(&exchange->head);
 	buf_init(&exchange->piece);
+	buf_init(&exchange->full);
+	delta_store_init(&exchange->deltas, settings->delta_bytes_max);
 	random_init(&exchange->random);
 	buf_init(&exchange->packed);
 	return exchange;
@@ -69,6 +71,8 @@ void exchange_free(struct exchange *exchange)
 	buf_fini(&exchange->message);
 	buf_fini(&exchange->head);
 	buf_fini(&exchange->piece);
+	buf_fini(&exchange->full);
+	delta_store_fini(&exchange->deltas);
 	metric_gauge_add(METRIC_RING_EVENTS, -(int64_t)exchange->ring_count);
 	buf_fini(&exchange->packed);
 	deflater_free(exchange->deflater);

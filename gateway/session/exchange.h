@@ -46,6 +46,7 @@ struct exchange_settings {
 	uint64_t past_timeout_ns;     /* of one question */
 	size_t past_requests_max;     /* requests for the past under way, of one session */
 	size_t ring_records_max, ring_bytes_max;
+	size_t delta_bytes_max; /* for the texts that deltas refer to; 0: nobody gets deltas */
 };
 
 enum exchange_notice { NOTICE_REDIS_DOWN, NOTICE_REDIS_UP };

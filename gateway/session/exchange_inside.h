@@ -9,6 +9,7 @@
 #include "common/data/table.h"
 #include "gateway/filter/index.h"
 #include "gateway/session/alarms.h"
+#include "gateway/session/delta.h"
 #include "gateway/session/exchange.h"
 #include "gateway/session/heartbeat.h"
 
@@ -45,6 +46,8 @@ struct exchange {
 	struct list catchups;       /* struct catchup, all */
 	struct list ahead;          /* those whose place is behind log_head: in_ahead */
 	struct list replays;        /* struct replay, all */
+	struct delta_store deltas;
+	struct buf full;            /* the frame of a batch with deltas, for those who need it in full */
 	struct buf piece;           /* the frame of one that catches up, or of a replay */
 	struct table askers;  /* struct asker by ticket */
 	uint64_t last_ticket;

@@ -19,6 +19,7 @@ struct parcel {
 	struct blob *frame;
 	struct subscription *subscription; /* whose events; NULL: a reply or a notice, which is never dropped */
 	size_t events;
+	bool has_deltas;               /* as in a batch */
 	struct record_id after, first; /* of the events, as in a batch; zero where that is not known */
 };
 

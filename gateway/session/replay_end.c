@@ -12,18 +12,15 @@ static struct subscription *find_or_open(const struct replay *replay, bool *ret_
 {
 	struct session *session = replay->session;
 	size_t limit = session->allowance.limit[LIMIT_SUBSCRIPTIONS];
-	LIST_FOREACH(&session->subscriptions, at, following)
-	{
-		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
-		if (slice_equal(filter_canonical(subscription->cohort->filter), filter_canonical(replay->filter)))
-			return subscription;
-	}
+	struct subscription *subscription = session_find_alike(session, replay->filter, false);
+	if (subscription)
+		return subscription;
 	*ret_is_new = true;
 	*ret_why = "too_many_subscriptions";
 	if (limit && session->subscription_count >= limit)
 		return NULL;
 	*ret_why = "internal";
-	return subscription_open(session, replay->filter, SLOW_CATCHUP);
+	return subscription_open(session, replay->filter, SLOW_CATCHUP, false);
 }
 
 static struct value *error_of(struct arena *arena, const char *code)

@@ -124,6 +124,7 @@ static const struct {
 } ops[] = {
 	{"subscribe", request_subscribe},
 	{"unsubscribe", request_unsubscribe},
+	{"resync", request_resync},
 	{"history", request_history},
 	{"publish", request_publish},
 	{"ping", on_ping},

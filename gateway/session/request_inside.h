@@ -22,6 +22,7 @@ struct request {
 
 void request_subscribe(const struct request *request);
 void request_unsubscribe(const struct request *request);
+void request_resync(const struct request *request);
 void request_history(const struct request *request);
 void request_publish(const struct request *request);
 void request_state(const struct request *request);

@@ -293,6 +293,17 @@ struct subscription *session_find(const struct session *session, struct slice ke
 	return NULL;
 }
 
+struct subscription *session_find_alike(const struct session *session, const struct filter *filter, bool has_deltas)
+{
+	LIST_FOREACH(&session->subscriptions, at, following) {
+		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
+		const struct cohort *cohort = subscription->cohort;
+		if ((cohort->chain != NULL) == has_deltas && slice_equal(filter_canonical(cohort->filter), filter_canonical(filter)))
+			return subscription;
+	}
+	return NULL;
+}
+
 uint64_t session_id(const struct session *session)
 {
 	return session->id;

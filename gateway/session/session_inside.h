@@ -69,6 +69,8 @@ void session_pace(struct session *session);
 struct slice session_frame(struct exchange *exchange, const struct front *front, const struct value *message);
 
 struct subscription *session_find(const struct session *session, struct slice key); /* NULL: none */
+/* The one that asks for the same thing in the same form. NULL: none. */
+struct subscription *session_find_alike(const struct session *session, const struct filter *filter, bool has_deltas);
 
 /* request.c: one request of a client; message is what it was decoded from. */
 void request_answer(struct session *session, struct slice message, const struct value *request);

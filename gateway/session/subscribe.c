@@ -1,4 +1,4 @@
-/* The requests "subscribe" and "unsubscribe". */
+/* The requests "subscribe", "unsubscribe" and "resync". */
 #include <stdio.h>
 
 #include "common/base/clock.h"
@@ -33,24 +33,43 @@ static bool read_policy(const struct request *request, enum slow_policy *ret_pol
 	return false;
 }
 
+static bool read_delta(const struct request *request, bool *ret_has_deltas)
+{
+	const struct session *session = request->session;
+	const struct value *delta;
+	if (!request_optional_string(request, "delta", &delta))
+		return false;
+	*ret_has_deltas = delta != NULL;
+	if (!delta)
+		return true;
+	if (!slice_is(delta->text, "fossil")) {
+		request_fail(request, "bad_request", "delta: \"fossil\" is the only one");
+		return false;
+	}
+	if (!session->front->codec->events_add_text || !session->exchange->settings.delta_bytes_max) {
+		request_fail(request, "unsupported", "delta: this gateway sends no deltas");
+		return false;
+	}
+	return true;
+}
+
 /* The subscription that the session has for the filter already, or a new one. NULL: refused. */
-static struct subscription *find_or_open(const struct request *request, struct filter *filter, enum slow_policy policy, bool *ret_is_new)
+static struct subscription *find_or_open(const struct request *request, struct filter *filter, enum slow_policy policy,
+					 bool has_deltas, bool *ret_is_new)
 {
 	struct session *session = request->session;
 	size_t limit = session->allowance.limit[LIMIT_SUBSCRIPTIONS];
 	*ret_is_new = false;
-	LIST_FOREACH(&session->subscriptions, at, following) {
-		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
-		if (slice_equal(filter_canonical(subscription->cohort->filter), filter_canonical(filter))) {
-			subscription_set_policy(subscription, policy);
-			return subscription;
-		}
+	struct subscription *subscription = session_find_alike(session, filter, has_deltas);
+	if (subscription) {
+		subscription_set_policy(subscription, policy);
+		return subscription;
 	}
 	if (limit && session->subscription_count >= limit) {
 		request_fail(request, "too_many_subscriptions", "this connection has as many subscriptions as it may have (welcome.limits)");
 		return NULL;
 	}
-	struct subscription *subscription = subscription_open(session, filter, policy);
+	subscription = subscription_open(session, filter, policy, has_deltas);
 	*ret_is_new = true;
 	if (!subscription)
 		request_fail(request, "internal", "the gateway is out of memory");
@@ -108,15 +127,12 @@ void request_subscribe(const struct request *request)
 	enum slow_policy policy;
 	struct filter *filter;
 	struct moment moment;
-	bool is_new;
+	bool is_new, has_deltas;
 	const struct value *since = value_get(request->body, "since");
-	if (value_get(request->body, "delta")) {
-		request_fail(request, "unsupported", "delta: this gateway sends no deltas");
+	if (!read_since(request, since, &moment) || !read_policy(request, &policy) || !read_delta(request, &has_deltas) ||
+	    !request_filter(request, &filter))
 		return;
-	}
-	if (!read_since(request, since, &moment) || !read_policy(request, &policy) || !request_filter(request, &filter))
-		return;
-	struct subscription *subscription = find_or_open(request, filter, policy, &is_new);
+	struct subscription *subscription = find_or_open(request, filter, policy, has_deltas, &is_new);
 	filter_unref(filter);
 	if (!subscription)
 		return;
@@ -128,16 +144,34 @@ void request_subscribe(const struct request *request)
 		begin_unrecorded(request, subscription, is_new, since);
 }
 
-void request_unsubscribe(const struct request *request)
+/* The subscription that the request names. NULL: refused. */
+static struct subscription *named(const struct request *request)
 {
 	struct slice key;
 	if (!request_required_string(request, "sub", &key))
-		return;
+		return NULL;
 	struct subscription *subscription = session_find(request->session, key);
-	if (!subscription) {
+	if (!subscription)
 		request_fail(request, "no_such_subscription", "sub: this connection has no subscription of that key");
+	return subscription;
+}
+
+void request_unsubscribe(const struct request *request)
+{
+	struct subscription *subscription = named(request);
+	if (!subscription)
 		return;
-	}
 	subscription_close(subscription);
+	request_succeed(request, value_map(request->arena));
+}
+
+/* What comes behind the reply refers to nothing in front of it. */
+void request_resync(const struct request *request)
+{
+	struct subscription *subscription = named(request);
+	if (!subscription)
+		return;
+	cohort_resync(subscription->cohort, subscription);
+	metric_add(METRIC_RESYNCS, 1);
 	request_succeed(request, value_map(request->arena));
 }

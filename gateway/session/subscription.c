@@ -11,12 +11,12 @@
 /* A conflated batch has at most this many events; more of them make more batches. */
 #define CONFLATED_BATCH_MAX 256
 
-struct subscription *subscription_open(struct session *session, struct filter *filter, enum slow_policy policy)
+struct subscription *subscription_open(struct session *session, struct filter *filter, enum slow_policy policy, bool has_deltas)
 {
 	struct subscription *subscription = calloc(1, sizeof *subscription);
 	if (!subscription)
 		return NULL;
-	subscription->cohort = cohort_find(session->exchange, filter, session->front);
+	subscription->cohort = cohort_find(session->exchange, filter, session->front, has_deltas);
 	if (!subscription->cohort) {
 		free(subscription);
 		return NULL;
@@ -125,6 +125,7 @@ static void conflate(struct subscription *subscription, const struct batch *batc
 		return;
 	}
 	set_state(subscription, SUBSCRIPTION_LAGGING);
+	cohort_forget_step(subscription->cohort, subscription);
 	size_t gone = 0;
 	for (size_t i = 0; i < batch->count; i++)
 		gone += conflation_put(subscription->conflation, batch->records[i]);
@@ -142,6 +143,7 @@ static void queue(struct subscription *subscription, struct batch *batch)
 	}
 	outbox_last(outbox)->after = batch->after;
 	outbox_last(outbox)->first = batch->first;
+	outbox_last(outbox)->has_deltas = batch->has_deltas;
 }
 
 static bool has_room(const struct subscription *subscription, const struct batch *batch)
@@ -150,13 +152,17 @@ static bool has_room(const struct subscription *subscription, const struct batch
 	return session->outbox.event_bytes + batch->frame.len <= session->exchange->settings.slow_threshold_bytes;
 }
 
+/* What is of no use without those that are dropped goes with them. */
 static void drop_oldest(struct subscription *subscription)
 {
 	struct outbox *outbox = &subscription->session->outbox;
 	struct parcel *parcel;
-	while (!has_room(subscription, &(struct batch){0}) && (parcel = outbox_oldest(outbox, subscription))) {
+	bool has_dropped = false;
+	while ((parcel = outbox_oldest(outbox, subscription)) &&
+	       (!has_room(subscription, &(struct batch){0}) || (has_dropped && parcel->has_deltas))) {
 		subscription_lose(subscription, parcel->events, parcel->after, METRIC_DROPPED_SLOW);
 		outbox_drop(outbox, parcel);
+		has_dropped = true;
 	}
 }
 

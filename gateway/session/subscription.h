@@ -36,6 +36,7 @@ struct subscription {
 	uint64_t dropped;              /* events lost and not told yet */
 	struct record_id dropped_after; /* what the client has had before the first of them */
 	const char *dropped_reason;
+	uint64_t in_step_from;         /* of the cohort's batches it has had all from this number on (delta.h) */
 	bool keeps_records;            /* counted in the cohort's keeping_count */
 	uint64_t unseen;               /* the exchange's unrecorded_count when it went live: those it has not had */
 	struct record_id cursor_told;  /* where the client was sent by a message of its own; a front whose batches do that has none */
@@ -45,7 +46,7 @@ struct subscription {
 };
 
 /* A member of its cohort, but neither live nor catching up yet: subscription_go_live() or catchup_start() is next. NULL: no memory. */
-struct subscription *subscription_open(struct session *session, struct filter *filter, enum slow_policy policy) MUST_USE;
+struct subscription *subscription_open(struct session *session, struct filter *filter, enum slow_policy policy, bool has_deltas) MUST_USE;
 void subscription_close(struct subscription *subscription); /* frees */
 void subscription_set_policy(struct subscription *subscription, enum slow_policy policy);
 

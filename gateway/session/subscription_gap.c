@@ -7,6 +7,7 @@ void subscription_lose(struct subscription *subscription, size_t events, struct 
 {
 	if (!events)
 		return;
+	cohort_forget_step(subscription->cohort, subscription);
 	if (!subscription->dropped) {
 		subscription->dropped_after = after;
 		subscription->dropped_reason = reason == METRIC_DROPPED_RATE ? "rate" : "slow";

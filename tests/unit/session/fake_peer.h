@@ -81,6 +81,7 @@ static inline struct exchange_settings fake_settings(void)
 		.subscriptions_max = 3,
 		.message_bytes_max = 4096,
 		.commands_per_second = 0,
+		.delta_bytes_max = 64 * 1024,
 	};
 }
 
