@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "gateway/app/keys.h"
 #include "gateway/app/listen.h"
 #include "gateway/http/admin.h"
 #include "gateway/limiter/connections.h"
@@ -28,12 +29,15 @@
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
 /* While draining, how often the number of remaining sessions is looked at. */
 #define DRAIN_LOOK_MS 20
+/* How often files with keys are looked at. */
+#define KEYS_LOOK_MS 1000
 
 struct app {
 	const struct config *config;
 	struct node node;
 	struct admin admin;
 	struct intake_fields fields;
+	struct auth *auth;
 	struct connections *connections;
 	struct ip_network *proxies; /* trusted_proxies */
 	struct listen_list listen;
@@ -131,6 +135,7 @@ static struct server_settings server_settings(const struct app *app)
 		.speaks_http2 = config->http2_enabled,
 		.http_timeout_ns = config->http_timeout,
 		.connections = app->connections,
+		.auth = app->auth,
 		.proxies = {app->proxies, config->trusted_proxies.count, config->proxy_protocol},
 	};
 }
@@ -148,11 +153,11 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.batch_max_events = config->batch_max_events,
 		.batch_max_bytes = config->batch_max_bytes,
 		.slow_threshold_bytes = config->slow_threshold,
+		.deflate_level = (int)config->deflate_level,
+		.deflate_min_bytes = config->deflate_min_bytes,
 		.subscriptions_max = config->limits_subscriptions,
 		.message_bytes_max = config->limits_message_bytes,
 		.commands_per_second = config->limits_commands_per_second,
-		.deflate_level = (int)config->deflate_level,
-		.deflate_min_bytes = config->deflate_min_bytes,
 		.events_per_second = config->limits_events_per_second,
 		.auth = app->auth,
 		.auth_timeout_ns = config->auth_timeout,
@@ -242,7 +247,9 @@ static enum err start(struct app *app, char why[256])
 	app->connections = count_connections(config);
 	if (!app->connections || !read_proxies(app))
 		return ERR_NOMEM;
-	error = redis_settings_fields(config, &app->fields, why);
+	error = keys_open(config, &app->auth, why);
+	if (error == OK)
+		error = redis_settings_fields(config, &app->fields, why);
 	if (error == OK && config->history_enabled)
 		error = historian_start(config, app->node.name, on_answer, &app->historian, why);
 	if (error == OK)
@@ -269,6 +276,7 @@ static void stop(struct app *app)
 		worker_stop(app->workers[i]);
 	historian_free(app->historian); /* workers could ask it until they stopped */
 	free(app->workers);
+	auth_free(app->auth);
 	connections_free(app->connections);
 	free(app->proxies);
 	listen_list_fini(&app->listen);
@@ -328,6 +336,19 @@ static void drain(struct app *app)
 			break;
 }
 
+/* Until a signal to stop. */
+static void watch(struct app *app)
+{
+	if (metrics_join() != OK)
+		log_warn(ROOM, "out of memory, this thread counts nothing");
+	while (!wait_for_signal(KEYS_LOOK_MS * NS_PER_MS)) {
+		if (!keys_refresh(app->auth))
+			continue;
+		for (size_t i = 0; i < app->worker_count; i++)
+			worker_auth_reloaded(app->workers[i]);
+	}
+}
+
 static void log_ready(const struct app *app)
 {
 	uint16_t tls_port = app->tls_keys ? worker_port(app->workers[0], app->listen.tls_from) : 0;
@@ -348,10 +369,7 @@ int app_run(const struct config *config)
 	enum err error = start(&app, why);
 	if (error == OK) {
 		log_ready(&app);
-		sigset_t signals;
-		int signal_number;
-		stop_signals(&signals);
-		sigwait(&signals, &signal_number);
+		watch(&app);
 		drain(&app);
 		log_info(ROOM, "stopped", log_int("sessions", count_sessions(&app)));
 	} else {

@@ -3,6 +3,13 @@
 #include "common/protocol/record.h"
 #include "gateway/filter/filter.h"
 
+bool access_is_same(const struct grants *a, const struct grants *b)
+{
+	if (a->ops != b->ops || a->has_system != b->has_system || !a->scope != !b->scope)
+		return false;
+	return !a->scope || slice_equal(filter_canonical(a->scope), filter_canonical(b->scope));
+}
+
 bool access_may(const struct grants *grants, enum grant_op op)
 {
 	return (grants->ops & (unsigned)op) != 0;
@@ -26,9 +33,9 @@ bool access_covers(const struct grants *grants, const struct record *record)
 	return !grants->scope || filter_match(grants->scope, record);
 }
 
-bool access_is_whole(const struct grants *grants)
+struct filter *access_scope(const struct grants *grants)
 {
-	return !grants->scope;
+	return grants->scope;
 }
 
 bool access_lists_sessions(const struct grants *grants)

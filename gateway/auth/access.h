@@ -13,6 +13,11 @@
 struct filter;
 struct record;
 
+/* What a client is told whose wish names system:* without the right. */
+#define ACCESS_NO_SYSTEM "channels: system:* needs a right of its own, which your credential does not grant"
+
+/* Whether both let a client do and see the very same. */
+bool access_is_same(const struct grants *a, const struct grants *b);
 /* Whether the op is granted at all. */
 bool access_may(const struct grants *grants, enum grant_op op);
 /* What of the wish this client may see: another filter, the conjunction of both, or the wish itself where all is granted. Gives a
@@ -20,8 +25,8 @@ bool access_may(const struct grants *grants, enum grant_op op);
 enum err access_narrow(const struct grants *grants, struct filter *wish, struct filter **ret_filter) MUST_USE;
 /* Whether this client may see, or publish, this very record. */
 bool access_covers(const struct grants *grants, const struct record *record);
-/* Whether every event exists for this client: then what is made for all may be shown to it as it is. */
-bool access_is_whole(const struct grants *grants);
+/* What of all events exists for this client; NULL: every one, so what is made for all may be shown to it as it is. Borrowed. */
+struct filter *access_scope(const struct grants *grants);
 /* Whether there is a list of sessions for this client: not where it is granted channels or agents only, since a session's length and
  * ids would tell it of events that it may not see. */
 bool access_lists_sessions(const struct grants *grants);

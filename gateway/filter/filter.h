@@ -56,6 +56,7 @@ struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter); /* NULL is fine */
 
 bool filter_wants_system(const struct filter *filter); /* it names channels of system:*; of a conjunction: the wish does */
+struct filter *filter_wish(struct filter *filter); /* of a conjunction the wish, else the filter itself; borrowed */
 bool filter_match(const struct filter *filter, const struct record *record);
 /* True: it wants records of this one session only; the slice lives as long as the filter. */
 bool filter_single_session(const struct filter *filter, struct slice *ret_session);

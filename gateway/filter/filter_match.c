@@ -24,6 +24,11 @@ struct slice filter_canonical(const struct filter *filter)
 	return filter->canonical;
 }
 
+struct filter *filter_wish(struct filter *filter)
+{
+	return filter->wish ? filter->wish : filter;
+}
+
 bool filter_wants_system(const struct filter *filter)
 {
 	return filter->wish ? filter_wants_system(filter->wish) : filter->wants_system;

@@ -14,7 +14,9 @@
 #include "gateway/http/query.h"
 #include "gateway/http/responder.h"
 
+struct auth;
 struct exchange;
+struct grants;
 
 struct api {
 	struct exchange *exchange;
@@ -22,6 +24,7 @@ struct api {
 	size_t message_bytes_max; /* of one event to publish */
 	bool is_draining;
 	unsigned retry_after_s;
+	struct auth *auth; /* NULL: no credential is good, and one is needed */
 };
 
 /* What a handler is given; valid while it opens its call. */
@@ -30,6 +33,7 @@ struct api_request {
 	const struct head *head;
 	const struct body *body;
 	struct query query;
+	struct grants *grants; /* what its client may; borrowed */
 	struct responder *responder;
 };
 

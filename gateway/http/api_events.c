@@ -114,9 +114,14 @@ static void close_stream(struct port *port, uint16_t code, const char *reason)
 		events->call.responder->ops->cut(events->call.responder, "the client acknowledges nothing");
 	} else if (events->has_begun) {
 		end(events);
+	} else if (code == close_code(CLOSE_DRAINING)) {
+		refuse(events, 503, "draining", reason);
+	} else if (code == close_code(CLOSE_EXPIRED)) {
+		refuse(events, 401, "bad_credentials", reason);
+	} else if (code == close_code(CLOSE_DISCONNECTED)) {
+		refuse(events, 403, "not_allowed", reason);
 	} else {
-		bool is_draining = code == close_code(CLOSE_DRAINING);
-		refuse(events, is_draining ? 503 : 500, is_draining ? "draining" : "internal", reason);
+		refuse(events, 500, "internal", reason);
 	}
 }
 
@@ -158,7 +163,7 @@ static void on_refused(struct events_call *events, const struct value *error)
 		refuse(events, 500, "internal", "the gateway is out of memory");
 	else
 		/* Codes and messages are NUL-terminated texts of the gateway. */
-		refuse(events, 400, code->text.ptr, message->text.ptr);
+		refuse(events, slice_is(code->text, "not_allowed") ? 403 : 400, code->text.ptr, message->text.ptr);
 }
 
 static void on_answered(struct port *port, const struct value *message)
@@ -225,7 +230,7 @@ struct call *events_open(const struct api_request *request)
 		free_call(&events->call);
 		return NULL;
 	}
-	events->session = session_open(events->exchange, &front_sse, &events->port);
+	events->session = session_open(events->exchange, &front_sse, &events->port, request->grants);
 	if (!events->session) {
 		free_call(&events->call);
 		return api_refuse(request, 500, "internal", "the gateway is out of memory");

@@ -44,6 +44,7 @@ static struct history_call *history_of(struct call *call)
 static void free_call(struct call *call)
 {
 	struct history_call *history = history_of(call);
+	bearer_close(&call->bearer);
 	pace_stop(&history->pace);
 	reader_close(history->reader);
 	buf_fini(&history->piece);

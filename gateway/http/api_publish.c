@@ -26,6 +26,7 @@ static struct publish_call *publish_call_of(struct call *call)
 static void free_call(struct call *call)
 {
 	struct publish_call *single = publish_call_of(call);
+	bearer_close(&call->bearer);
 	publish_fini(&single->publish);
 	buf_fini(&single->body);
 	free(single);
@@ -77,7 +78,7 @@ static void end_body(struct call *call)
 	if (buf_has_failed(&single->body))
 		publish_fail(&single->publish, ERR_NOMEM);
 	else
-		publish_start(&single->publish, single->exchange, buf_slice(&single->body));
+		publish_start(&single->publish, single->exchange, call->bearer.grants, buf_slice(&single->body));
 	buf_fini(&single->body);
 	if (publish_is_done(&single->publish))
 		answer_call(&single->publish);

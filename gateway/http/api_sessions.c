@@ -1,8 +1,10 @@
-/* GET /v1/sessions: the sessions that have a stream, page by page. */
+/* GET /v1/sessions: the sessions that have a stream, page by page; for a client that is granted some only, what of the page is among
+ * them. */
 #include <inttypes.h>
 
 #include "common/base/decimal.h"
 #include "common/codec/json.h"
+#include "gateway/auth/access.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/inquiry.h"
 
@@ -25,14 +27,16 @@ static void append_summary(struct buf *out, const struct session_summary *summar
 	buf_printf(out, ",\"length\":%" PRIu64 "}", summary->length);
 }
 
-static bool write_list(struct buf *out, const struct answer *answer)
+static bool write_list(struct buf *out, const struct answer *answer, const struct grants *grants)
 {
 	const struct session_list *list = answer->sessions;
 	if (!list)
 		return false;
 	buf_append_text(out, "{\"sessions\":[");
-	for (size_t i = 0; i < list->count; i++) {
-		if (i)
+	for (size_t i = 0, count = 0; i < list->count; i++) {
+		if (!access_covers_session(grants, list->sessions[i].session))
+			continue;
+		if (count++)
 			buf_append_char(out, ',');
 		append_summary(out, &list->sessions[i]);
 	}
@@ -47,6 +51,9 @@ struct call *sessions_open(const struct api_request *request)
 {
 	uint64_t limit = LIMIT_DEFAULT, cursor = 0;
 	struct slice text;
+	if (!access_lists_sessions(request->grants))
+		return api_refuse(request, 403, "not_allowed",
+				  "a list of sessions is for credentials that are granted whole sessions, or everything");
 	if (!inquiry_is_acceptable(request))
 		return NULL;
 	if (query_get(&request->query, "limit", &text) && (!decimal_read(text, LIMIT_MAX, &limit) || limit == 0))

@@ -45,6 +45,8 @@ static unsigned status_of(const char *code)
 {
 	if (strcmp(code, "internal") == 0)
 		return 500;
+	if (strcmp(code, "not_allowed") == 0)
+		return 403;
 	return strcmp(code, "no_history") == 0 ? 501 : 400;
 }
 
@@ -62,7 +64,7 @@ static bool read_query(const struct api_request *request, struct arena *arena, s
 	if (!wish_put_where(&wish, request) || !put_reverse(request, &wish) || !read_limit(request, history) ||
 	    !wish_end(&wish, request))
 		return false;
-	if (history_query_of(request->api->exchange, arena, wish.map, &history->query, &error) == OK)
+	if (history_query_of(request->api->exchange, request->grants, arena, wish.map, &history->query, &error) == OK)
 		return true;
 	api_refuse(request, status_of(error.code), error.code, error.message);
 	return false;

@@ -19,6 +19,7 @@ struct inquiry {
 static void free_call(struct call *call)
 {
 	struct inquiry *inquiry = (struct inquiry *)call;
+	bearer_close(&call->bearer);
 	asker_cancel(&inquiry->asker);
 	free(inquiry);
 }
@@ -38,7 +39,7 @@ static void on_answer(struct asker *asker, struct answer *answer)
 	struct buf body;
 	enum err error = answer->error;
 	buf_init(&body);
-	if (error == OK && (!inquiry->write(&body, answer) || buf_has_failed(&body)))
+	if (error == OK && (!inquiry->write(&body, answer, inquiry->call.bearer.grants) || buf_has_failed(&body)))
 		error = ERR_NOMEM;
 	struct response response = {.status = 200, .content_type = RESPONSE_JSON, .length = body.len};
 	struct refusal refusal = past_refusal(error, answer->why, inquiry->retry_after_s);

@@ -8,8 +8,8 @@
 #include "gateway/http/api.h"
 #include "gateway/history/question.h"
 
-/* Writes what a good answer says. False: it lacks what it should have. */
-typedef bool inquiry_write(struct buf *out, const struct answer *answer);
+/* Writes what a good answer says to a client of these grants. False: it lacks what it should have. */
+typedef bool inquiry_write(struct buf *out, const struct answer *answer, const struct grants *grants);
 
 /* False: refused with 406. */
 bool inquiry_is_acceptable(const struct api_request *request);

@@ -73,7 +73,8 @@ bool publish_is_done(const struct publish *publish)
 }
 
 /* NULL: refused. */
-static struct question *read_request(struct publish *publish, const struct exchange *exchange, const struct members *members)
+static struct question *read_request(struct publish *publish, const struct exchange *exchange, const struct grants *grants,
+				     const struct members *members)
 {
 	struct slice raw = members->channel;
 	char channel[PUBLICATION_CHANNEL_MAX + 1];
@@ -93,14 +94,14 @@ static struct question *read_request(struct publish *publish, const struct excha
 	free(text);
 	struct question *question;
 	struct publication_error error;
-	enum err failed = publication_question(exchange, (struct slice){channel, kept}, members->data, &question, &error);
+	enum err failed = publication_question(exchange, grants, (struct slice){channel, kept}, members->data, &question, &error);
 	if (failed == OK)
 		return question;
-	publish_refuse(publish, failed == ERR_NOMEM ? 500 : 400, error.code, error.message);
+	publish_refuse(publish, failed == ERR_NOMEM ? 500 : failed == ERR_DENIED ? 403 : 400, error.code, error.message);
 	return NULL;
 }
 
-void publish_start(struct publish *publish, struct exchange *exchange, struct slice request)
+void publish_start(struct publish *publish, struct exchange *exchange, const struct grants *grants, struct slice request)
 {
 	struct members members = {.channels = 0};
 	enum json_kind kind;
@@ -110,7 +111,7 @@ void publish_start(struct publish *publish, struct exchange *exchange, struct sl
 	} else if (members.channels != 1 || members.datas != 1) {
 		publish_refuse(publish, 400, "bad_request", "channel and data are needed, each once");
 	} else {
-		struct question *question = read_request(publish, exchange, &members);
+		struct question *question = read_request(publish, exchange, grants, &members);
 		enum err error = question ? asker_ask(&publish->asker, question) : OK;
 		if (error != OK)
 			publish_fail(publish, error);

@@ -15,6 +15,7 @@
 
 struct api_request;
 struct call;
+struct grants;
 struct publish;
 
 /* It is done: with its id (is_ok), or with a refusal. Never called inside a call of this header. */
@@ -33,9 +34,9 @@ struct publish {
 void publish_init(struct publish *publish, unsigned retry_after_s, publish_done *on_done);
 void publish_fini(struct publish *publish); /* cancels */
 
-/* request: {"channel":<string>,"data":<any JSON>}, further members are ignored. It may be done at once, refused, and on_done is then
+/* grants: of who publishes. request: {"channel":<string>,"data":<any JSON>}, further members are ignored. It may be done at once, refused, and on_done is then
  * not called. */
-void publish_start(struct publish *publish, struct exchange *exchange, struct slice request);
+void publish_start(struct publish *publish, struct exchange *exchange, const struct grants *grants, struct slice request);
 void publish_fail(struct publish *publish, enum err error);
 void publish_refuse(struct publish *publish, unsigned status, const char *code, const char *message);
 bool publish_is_done(const struct publish *publish);

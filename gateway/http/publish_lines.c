@@ -42,6 +42,7 @@ static void free_call(struct call *call)
 		publish_fini(&lines->slots[(lines->first + i) % LINES_IN_FLIGHT].publish);
 	buf_fini(&lines->line);
 	buf_fini(&lines->out);
+	bearer_close(&call->bearer);
 	free(lines);
 }
 
@@ -64,7 +65,7 @@ static void take_line(struct lines_call *lines, struct slice line)
 	if (lines->is_too_long)
 		publish_refuse(&slot->publish, 413, "message_too_big", "the line is longer than limits.message_bytes");
 	else
-		publish_start(&slot->publish, lines->exchange, line);
+		publish_start(&slot->publish, lines->exchange, lines->call.bearer.grants, line);
 	lines->is_too_long = false;
 	if (publish_is_done(&slot->publish))
 		on_done(&slot->publish);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "common/base/slice.h"
+#include "gateway/session/bearer.h"
 #include "gateway/session/port.h"
 
 struct call;
@@ -55,6 +56,7 @@ struct call {
 	bool is_endless;
 	bool is_body_short; /* its body is one message: all of it must come in the time that a stall may last */
 	struct responder *responder;
+	struct bearer bearer; /* opened by the router, closed where the call is freed; not of one that is a session's */
 };
 
 /* The whole of a short answer: begin, write, finish. */

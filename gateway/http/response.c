@@ -53,7 +53,7 @@ static void write_cors(struct buf *out, const struct response *response, const s
 		return;
 	buf_append_text(out, "Access-Control-Allow-Origin: ");
 	buf_append_slice(out, form->origin);
-	buf_append_text(out, "\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
+	buf_append_text(out, "\r\nAccess-Control-Expose-Headers: Retry-After, WWW-Authenticate\r\n");
 	if (!response->is_preflight)
 		return;
 	buf_printf(out, "Access-Control-Allow-Methods: %s\r\n", response->allow ? response->allow : "GET");
@@ -83,6 +83,8 @@ void response_write_head(struct buf *out, const struct response *response, const
 		buf_append_text(out, "X-Accel-Buffering: no\r\n");
 	if (response->allow)
 		buf_printf(out, "Allow: %s\r\n", response->allow);
+	if (response->challenge)
+		buf_printf(out, "WWW-Authenticate: %s\r\n", response->challenge);
 	if (response->retry_after_s)
 		buf_printf(out, "Retry-After: %u\r\n", response->retry_after_s);
 	write_cors(out, response, form);
@@ -117,6 +119,7 @@ void responder_refuse(struct responder *responder, const struct refusal *refusal
 		.length = body.len,
 		.allow = refusal->allow,
 		.retry_after_s = refusal->retry_after_s,
+		.challenge = refusal->challenge,
 	};
 	if (buf_has_failed(&body))
 		responder->ops->cut(responder, "out of memory");

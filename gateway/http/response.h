@@ -23,6 +23,7 @@ struct response {
 	size_t length;            /* of the body; RESPONSE_STREAMED: nobody knows yet */
 	const char *allow;        /* the methods that the path knows: with 405 and for OPTIONS; NULL: not said */
 	unsigned retry_after_s;   /* 0: not said */
+	const char *challenge;    /* WWW-Authenticate; NULL: none */
 	bool is_live;             /* a proxy must not hold back what has come to fill a buffer of its own */
 	bool is_preflight;        /* tells a browser what it may send */
 };

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/auth/access.h"
+#include "gateway/http/entry.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/response.h"
 
@@ -8,14 +10,26 @@ static const struct route {
 	const char *path;
 	const char *method; /* the one it knows; GET means HEAD too */
 	const char *allow;
+	unsigned needed;    /* of enum grant_op */
+	bool is_session;    /* its call is a session, which knows by itself what its client may and for how long */
 	struct call *(*open)(const struct api_request *request);
 } routes[] = {
-	{"/v1/events", "GET", "GET, HEAD, OPTIONS", events_open},
-	{"/v1/history", "GET", "GET, HEAD, OPTIONS", history_open},
-	{"/v1/sessions", "GET", "GET, HEAD, OPTIONS", sessions_open},
-	{"/v1/state", "GET", "GET, HEAD, OPTIONS", state_open},
-	{"/v1/publish", "POST", "POST, OPTIONS", publish_open},
+	{"/v1/events", "GET", "GET, HEAD, OPTIONS", GRANT_SUBSCRIBE, true, events_open},
+	{"/v1/history", "GET", "GET, HEAD, OPTIONS", GRANT_HISTORY, false, history_open},
+	{"/v1/sessions", "GET", "GET, HEAD, OPTIONS", GRANT_HISTORY, false, sessions_open},
+	{"/v1/state", "GET", "GET, HEAD, OPTIONS", GRANT_STATE, false, state_open},
+	{"/v1/publish", "POST", "POST, OPTIONS", GRANT_PUBLISH, false, publish_open},
 };
+
+/* What was begun for a client ends with its credential. */
+static void end_call(struct bearer *bearer, enum close_cause cause, const char *reason)
+{
+	struct responder *responder = LIST_ENTRY(bearer, struct call, bearer)->responder;
+	(void)reason; /* there is no way left to say it */
+	responder->ops->cut(responder, close_reason(cause));
+}
+
+static const struct bearer_ops call_bearer_ops = {.end = end_call};
 
 static const struct route *find(struct slice path)
 {
@@ -84,55 +98,76 @@ static bool has_known_expectation(const struct head *head)
 	return count == 0 || (has_one && head_is_same_word(expectation, SLICE_LITERAL("100-continue")));
 }
 
+static void refuse_op(const struct api_request *request)
+{
+	const struct refusal refusal = {
+		.status = 403,
+		.code = "not_allowed",
+		.message = "your credential does not grant this",
+		.challenge = ENTRY_NOT_GRANTED,
+	};
+	responder_refuse(request->responder, &refusal);
+}
+
 /* False: answered. */
 static bool judge(const struct api_request *request, const struct route *route)
 {
 	const struct head *head = request->head;
-	struct cors cors = request->api->cors;
-	cors.is_tls = request->responder->is_tls;
-	switch (cors_judge(&cors, head, &request->responder->origin)) {
-	case CORS_REFUSED:
-		request->responder->origin = SLICE_NONE;
-		api_refuse(request, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins");
-		return false;
-	case CORS_NO_ORIGIN:
-	case CORS_ALLOWED:
-		break;
-	}
-	if (!has_host(head))
-		api_refuse(request, 400, "bad_request", "exactly one Host is needed");
-	else if (request->api->is_draining)
-		api_refuse(request, 503, "draining", "this node is draining; ask another");
-	else if (slice_is(head->method, "OPTIONS"))
+	if (slice_is(head->method, "OPTIONS"))
 		tell_options(request, route);
 	else if (!is_method(route, head->method))
 		refuse_method(request, route);
 	else if (!has_known_expectation(head))
 		api_refuse(request, 417, "expectation_failed", "the only Expect here is 100-continue");
+	else if (!access_may(request->grants, (enum grant_op)route->needed))
+		refuse_op(request);
 	else
 		return true;
 	return false;
 }
 
+static struct call *open_call(struct api_request *request, const struct route *route)
+{
+	const char *why = NULL;
+	char *storage = malloc(request->head->query.len + 1);
+	struct call *call = NULL;
+	if (!storage)
+		api_refuse(request, 500, "internal", "the gateway is out of memory");
+	else if (query_read(request->head->query, storage, &request->query, &why) != OK)
+		api_refuse(request, 400, "bad_request", why);
+	else
+		call = route->open(request);
+	free(storage);
+	if (call && !route->is_session)
+		bearer_open(&call->bearer, request->api->exchange, &call_bearer_ops, request->grants, 0);
+	return call;
+}
+
 struct call *api_open(const struct api *api, const struct head *head, const struct body *body, struct responder *responder)
 {
 	const struct route *route = find(head->path);
+	struct cors cors = api->cors;
+	const struct entry_policy policy = {&cors, api->is_draining, api->retry_after_s, api->auth, false};
 	struct api_request request = {.api = api, .head = head, .body = body, .responder = responder};
+	struct entry entry;
+	struct refusal refusal;
+	cors.is_tls = responder->is_tls;
 	responder->is_head_only = slice_is(head->method, "HEAD");
 	responder->origin = SLICE_NONE;
 	if (!route)
 		return api_refuse(&request, 404, "not_found", "no such path");
-	if (!judge(&request, route))
+	bool is_let_in = entry_judge(head, &policy, &entry, &refusal);
+	responder->origin = entry.origin;
+	if (!is_let_in) {
+		responder_refuse(responder, &refusal);
 		return NULL;
-	const char *why = NULL;
-	char *storage = malloc(head->query.len + 1);
+	}
+	request.grants = entry.grants;
 	struct call *call = NULL;
-	if (!storage)
-		api_refuse(&request, 500, "internal", "the gateway is out of memory");
-	else if (query_read(head->query, storage, &request.query, &why) != OK)
-		api_refuse(&request, 400, "bad_request", why);
-	else
-		call = route->open(&request);
-	free(storage);
+	if (!has_host(head))
+		api_refuse(&request, 400, "bad_request", "exactly one Host is needed");
+	else if (judge(&request, route))
+		call = open_call(&request, route);
+	grants_unref(entry.grants);
 	return call;
 }

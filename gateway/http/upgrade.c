@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "common/codec/base64.h"
+#include "gateway/auth/grants.h"
+#include "gateway/http/credential.h"
+#include "gateway/http/entry.h"
 
 #define KEY_CHARS 24
 #define KEY_BYTES 16
-#define BEARER "bearer." /* a subprotocol entry that carries a token; it is no offer */
 
 /* One step of the judgement: false when the request is refused. */
 typedef bool judge(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal);
@@ -14,7 +16,7 @@ typedef bool judge(const struct head *head, const struct upgrade_policy *policy,
 static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message,
                    enum metric metric)
 {
-	*ret_refusal = (struct refusal){status, code, message, metric, 0, NULL};
+	*ret_refusal = (struct refusal){.status = status, .code = code, .message = message, .metric = metric};
 	return false;
 }
 
@@ -101,29 +103,10 @@ static bool judge_host(const struct head *head, const struct upgrade_policy *pol
 	return true;
 }
 
-static bool has_prefix(struct slice text, const char *prefix)
+static bool is_credential(struct slice offer)
 {
-	size_t len = strlen(prefix);
-	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
-}
-
-static bool judge_origin(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
-{
-	struct slice origin;
-	if (cors_judge(&policy->cors, head, &origin) != CORS_REFUSED)
-		return true;
-	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins",
-	              METRIC_REFUSED_ORIGIN);
-}
-
-static bool judge_draining(const struct head *head, const struct upgrade_policy *policy, struct refusal *ret_refusal)
-{
-	(void)head;
-	if (!policy->draining)
-		return true;
-	refuse(ret_refusal, 503, "draining", "this node is draining; connect to another", METRIC_REFUSED_DRAINING);
-	ret_refusal->retry_after_s = policy->retry_after_s;
-	return false;
+	const size_t len = sizeof CREDENTIAL_SUBPROTOCOL - 1;
+	return offer.len >= len && memcmp(offer.ptr, CREDENTIAL_SUBPROTOCOL, len) == 0;
 }
 
 /* The first known subprotocol that the client offers, in its order; the default when it offers none. */
@@ -135,7 +118,7 @@ static const struct front *choose_front(const struct head *head, struct refusal 
 		if (!head_is_same_word(head->fields[i].name, SLICE_LITERAL("Sec-WebSocket-Protocol")))
 			continue;
 		while (head_next_element(&list, &offer)) {
-			if (has_prefix(offer, BEARER))
+			if (is_credential(offer))
 				continue;
 			const struct front *front = front_find(offer);
 			if (front)
@@ -151,17 +134,23 @@ static const struct front *choose_front(const struct head *head, struct refusal 
 }
 
 enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy,
-                                    const struct front **ret_front, struct refusal *ret_refusal)
+                                    const struct front **ret_front, struct grants **ret_grants, struct refusal *ret_refusal)
 {
-	static judge *const steps[] = {judge_path, judge_body,   judge_upgrade, judge_key,
-	                               judge_host, judge_origin, judge_draining};
+	static judge *const steps[] = {judge_path, judge_body, judge_upgrade, judge_key, judge_host};
+	const struct entry_policy entry_policy = {&policy->cors, policy->draining, policy->retry_after_s, policy->auth, true};
+	struct entry entry;
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		if (!steps[i](head, policy, ret_refusal))
 			return UPGRADE_REFUSE;
 	}
-	const struct front *front = choose_front(head, ret_refusal);
-	if (!front)
+	if (!entry_judge(head, &entry_policy, &entry, ret_refusal))
 		return UPGRADE_REFUSE;
+	const struct front *front = choose_front(head, ret_refusal);
+	if (!front) {
+		grants_unref(entry.grants);
+		return UPGRADE_REFUSE;
+	}
 	*ret_front = front;
+	*ret_grants = entry.grants;
 	return UPGRADE_GO;
 }

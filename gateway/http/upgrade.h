@@ -13,25 +13,31 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/front.h"
 
+struct auth;
+struct grants;
+
 struct upgrade_policy {
 	struct cors cors;
 	bool draining;
 	unsigned retry_after_s;
+	struct auth *auth; /* NULL: no credential is good, and one is needed */
 };
 
 enum upgrade_verdict { UPGRADE_GO, UPGRADE_REFUSE };
 
 struct refusal {
-	unsigned status;          /* 400 403 404 405 406 408 413 414 415 417 426 429 431 500 501 503 504 505 */
+	unsigned status;          /* 400 401 403 404 405 406 408 413 414 415 417 426 429 431 500 501 503 504 505 */
 	const char *code;         /* static, snake_case: "bad_request", "origin_not_allowed", ... */
 	const char *message;      /* static sentence */
 	enum metric metric;
 	unsigned retry_after_s;   /* 0: no Retry-After */
 	const char *allow;        /* static; the methods of the path, with 405; NULL: GET */
+	const char *challenge;    /* static; WWW-Authenticate (RFC 6750 section 3), with 401, and where it says more; NULL: none */
 };
 
+/* ret_grants: what the client may, a reference; NULL: it has yet to say who it is. */
 enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrade_policy *policy, const struct front **ret_front,
-				    struct refusal *ret_refusal);
+				    struct grants **ret_grants, struct refusal *ret_refusal);
 /* A refusal for a head that could not be read, or for a limit. */
 struct refusal refusal_for_head(enum head_status status, const char *why);
 /* The whole response: status line, headers (Connection: close, Sec-WebSocket-Version with 426, Allow with 405) and

@@ -264,6 +264,14 @@ void catchup_stop(struct subscription *subscription)
 		discard(subscription->catchup);
 }
 
+/* What came without ids counts on where it stood. */
+void catchup_change_cohort(struct catchup *catchup, const struct cohort *former)
+{
+	uint64_t unseen = former->unrecorded - catchup->unrecorded;
+	catchup->unrecorded = catchup->subscription->cohort->unrecorded - unseen;
+	catchup_move(catchup, catchup_place(catchup));
+}
+
 void catchups_head_moved(struct exchange *exchange)
 {
 	LIST_FOREACH(&exchange->ahead, at, following) {

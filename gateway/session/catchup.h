@@ -17,6 +17,7 @@
 /* In front of all events, in a log that was empty then: what it lost since is missing. Redis gives no smaller id. */
 #define CATCHUP_ORIGIN ((struct record_id){0, 1})
 
+struct cohort;
 struct exchange;
 struct resume;
 struct subscription;
@@ -41,6 +42,8 @@ void catchup_start(struct subscription *subscription, struct record_id place);
 void catchup_fall_behind(struct subscription *subscription, struct record_id place);
 void catchup_stop(struct subscription *subscription); /* harmless when it does not catch up; an owed reply is given */
 void catchup_move(struct catchup *catchup, struct record_id place);
+/* Its subscription has a cohort of another filter than the former, and reads on by that. */
+void catchup_change_cohort(struct catchup *catchup, const struct cohort *former);
 struct record_id catchup_place(const struct catchup *catchup);
 
 /* The head moved: those wait no longer that it has reached. */

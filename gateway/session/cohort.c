@@ -38,7 +38,7 @@ static uint64_t hash(uint64_t sum, struct slice text)
 
 static uint64_t hash_of(struct filter *filter, bool has_deltas)
 {
-	uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), filter_canonical(filter));
+	uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), filter_canonical(filter_wish(filter)));
 	return has_deltas ? hash(sum, SLICE_LITERAL(DELTA_MARK)) : sum;
 }
 

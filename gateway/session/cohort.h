@@ -20,7 +20,7 @@ struct delta_chain;
 struct exchange;
 struct subscription;
 
-#define COHORT_KEY_LEN 16 /* hexadecimal digits of a 64-bit hash of what is asked for: equal on every node */
+#define COHORT_KEY_LEN 16 /* hexadecimal digits of a 64-bit hash of what is asked for: equal on every node, and whatever of it the client may see */
 
 /* One finished batch on its way to the members. */
 struct batch {

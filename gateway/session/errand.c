@@ -134,3 +134,14 @@ void errands_cancel(struct session *session)
 		errand->on_cancel(errand);
 	}
 }
+
+void errands_end_reading(struct session *session)
+{
+	LIST_FOREACH(&session->errands, at, following) {
+		struct errand *errand = LIST_ENTRY(at, struct errand, in_session);
+		if (!errand->reads)
+			continue;
+		request_refuse(session, id_of(errand), "unavailable", "the credential of this connection changed meanwhile: ask again", 1);
+		errand->on_cancel(errand);
+	}
+}

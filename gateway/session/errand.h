@@ -26,6 +26,7 @@ struct errand {
 	struct session *session;
 	errand_cancel *on_cancel;
 	bool is_bounded; /* counts in the session's errand_count */
+	bool reads;      /* gives what its client may see: what is under way ends when that changes */
 	bool has_id;
 	struct value id; /* its text is owned */
 };
@@ -43,5 +44,7 @@ void errand_fail(struct errand *errand, const char *code, const char *message, u
 void errand_fail_question(struct errand *errand, enum err error, const char *why);
 
 void errands_cancel(struct session *session);
+/* Those that read reply that they must be asked again, and end. */
+void errands_end_reading(struct session *session);
 
 #endif

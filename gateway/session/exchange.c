@@ -41,6 +41,8 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	list_init(&exchange->ahead);
 	list_init(&exchange->replays);
 	alarms_init(&exchange->alarms);
+	alarms_init(&exchange->expiries);
+	list_init(&exchange->bearers);
 	alarms_init(&exchange->patiences);
 	table_init(&exchange->cohorts);
 	table_init(&exchange->askers);
@@ -49,11 +51,11 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	arena_init(&exchange->arena, ARENA_LEAST_BYTES + ARENA_TIMES_MESSAGE * settings->message_bytes_max);
 	buf_init(&exchange->message);
 	buf_init(&exchange->head);
+	buf_init(&exchange->packed);
 	buf_init(&exchange->piece);
 	buf_init(&exchange->full);
 	delta_store_init(&exchange->deltas, settings->delta_bytes_max);
 	random_init(&exchange->random);
-	buf_init(&exchange->packed);
 	return exchange;
 }
 
@@ -70,12 +72,12 @@ void exchange_free(struct exchange *exchange)
 	arena_fini(&exchange->arena);
 	buf_fini(&exchange->message);
 	buf_fini(&exchange->head);
+	buf_fini(&exchange->packed);
+	deflater_free(exchange->deflater);
 	buf_fini(&exchange->piece);
 	buf_fini(&exchange->full);
 	delta_store_fini(&exchange->deltas);
 	metric_gauge_add(METRIC_RING_EVENTS, -(int64_t)exchange->ring_count);
-	buf_fini(&exchange->packed);
-	deflater_free(exchange->deflater);
 	ring_free(exchange->ring);
 	free(exchange);
 }
@@ -231,7 +233,9 @@ static uint64_t next_ns(const struct exchange *exchange)
 {
 	uint64_t next = heartbeats_next_ns(&exchange->heartbeats);
 	uint64_t alarm_ns = alarms_next_ns(&exchange->alarms), patience_ns = alarms_next_ns(&exchange->patiences);
+	uint64_t expiry_ns = alarms_next_ns(&exchange->expiries);
 	next = alarm_ns < next ? alarm_ns : next;
+	next = expiry_ns < next ? expiry_ns : next;
 	next = patience_ns < next ? patience_ns : next;
 	if (!list_is_empty(&exchange->dirty) && exchange->flush_ns < next)
 		next = exchange->flush_ns;
@@ -248,6 +252,7 @@ uint64_t exchange_end_turn(struct exchange *exchange)
 	flush_due(exchange, now_ns);
 	run_timers(exchange, now_ns);
 	alarms_run(&exchange->alarms, now_ns);
+	alarms_run(&exchange->expiries, now_ns);
 	alarms_run(&exchange->patiences, now_ns);
 	bool has_more = writers_run(exchange);
 	arena_reset(&exchange->arena);

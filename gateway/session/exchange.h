@@ -16,6 +16,7 @@
 #include "gateway/history/question.h"
 
 struct alarm;
+struct auth;
 struct exchange;
 struct intake_fields;
 
@@ -34,9 +35,9 @@ struct exchange_settings {
 	uint64_t batch_interval_ns, batch_max_delay_ns;
 	size_t batch_max_events, batch_max_bytes;
 	size_t slow_threshold_bytes;
-	size_t subscriptions_max, message_bytes_max;
 	int deflate_level;        /* 1 to 9 */
 	size_t deflate_min_bytes; /* shorter messages go as they are */
+	size_t subscriptions_max, message_bytes_max;
 	uint64_t commands_per_second; /* of one session; 0: no limit */
 	uint64_t events_per_second;   /* to one session; 0: no limit */
 	uint64_t history_events_per_second; /* of these, events of the past */
@@ -47,6 +48,15 @@ struct exchange_settings {
 	size_t past_requests_max;     /* requests for the past under way, of one session */
 	size_t ring_records_max, ring_bytes_max;
 	size_t delta_bytes_max; /* for the texts that deltas refer to; 0: nobody gets deltas */
+	struct auth *auth;            /* judges the credentials that clients bring by op auth; NULL: none is good */
+	uint64_t auth_timeout_ns;     /* for a client that has to bring one */
+};
+
+/* Whose connections an operator ends: those of an identity, or (client is not 0) one. */
+struct exchange_culprit {
+	struct slice identity;
+	uint64_t client;
+	const char *reason; /* told to the client; NULL: none */
 };
 
 enum exchange_notice { NOTICE_REDIS_DOWN, NOTICE_REDIS_UP };
@@ -66,6 +76,10 @@ void exchange_set_alarm(struct exchange *exchange, struct alarm *alarm, uint64_t
 /* Flushes what is due and runs timers. Gives the monotonic time (ns) at which it wants to be called again at the latest,
  * UINT64_MAX: not before something happens. */
 uint64_t exchange_end_turn(struct exchange *exchange);
+/* Keys were read anew: ends the sessions and calls of the HTTP API whose key is gone. */
+void exchange_auth_reloaded(struct exchange *exchange);
+/* Ends sessions and calls of the HTTP API; gives how many. */
+size_t exchange_disconnect(struct exchange *exchange, const struct exchange_culprit *culprit);
 size_t exchange_session_count(const struct exchange *exchange);
 
 #endif

@@ -241,10 +241,12 @@ static void open_history(const struct request *request, const struct history_que
 	buf_init(&history->elements);
 	writer_init(&history->writer, request->session, true, write_piece);
 	history->writer.reads_past = true;
-	if (errand_begin(&history->errand, request, on_cancel))
-		start(history, query);
-	else
+	if (!errand_begin(&history->errand, request, on_cancel)) {
 		free(history);
+		return;
+	}
+	history->errand.reads = true;
+	start(history, query);
 }
 
 void request_history(const struct request *request)
@@ -255,7 +257,7 @@ void request_history(const struct request *request)
 	if (!request->id) {
 		request_refuse(session, value_null(request->arena), "bad_request",
 			       "id: missing, a number or a string is needed, since the chunks carry it", 0);
-	} else if (history_query_of(session->exchange, request->arena, request->body, &query, &error) != OK) {
+	} else if (history_query_of(session->exchange, request_grants(request), request->arena, request->body, &query, &error) != OK) {
 		request_fail(request, error.code, error.message);
 	} else {
 		open_history(request, &query);

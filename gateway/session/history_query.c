@@ -4,12 +4,14 @@
 
 #include "common/base/clock.h"
 #include "common/protocol/log.h"
+#include "gateway/auth/access.h"
 #include "gateway/filter/glob.h"
 #include "gateway/session/exchange_inside.h"
 
 /* A request that is being read. */
 struct reading {
 	const struct exchange *exchange;
+	const struct grants *grants;
 	struct arena *arena;
 	const struct value *body;
 	struct history_error *error;
@@ -128,6 +130,17 @@ static enum err narrow(const struct reading *reading, struct slice session, stru
 	return narrowed ? compile(reading, narrowed, filter) : refuse_memory(reading);
 }
 
+static enum err narrow_to_grants(const struct reading *reading, struct filter **filter)
+{
+	struct filter *wish = *filter;
+	*filter = NULL;
+	enum err error = access_narrow(reading->grants, wish, filter);
+	filter_unref(wish);
+	if (error == ERR_DENIED)
+		return refuse(reading, error, "not_allowed", ACCESS_NO_SYSTEM);
+	return error == OK ? OK : refuse_memory(reading);
+}
+
 static enum err read_filter(const struct reading *reading, struct filter **ret_filter)
 {
 	const struct value *session = value_get(reading->body, "session");
@@ -136,7 +149,8 @@ static enum err read_filter(const struct reading *reading, struct filter **ret_f
 	if (session && (session->text.len == 0 || session->text.len > GLOB_BYTES_MAX))
 		return refuse_field(reading, "session", "a string of 1 to 1024 bytes is needed");
 	enum err error = compile(reading, value_get(reading->body, "filter"), ret_filter);
-	return error == OK && session ? narrow(reading, session->text, ret_filter) : error;
+	error = error == OK && session ? narrow(reading, session->text, ret_filter) : error;
+	return error == OK && *ret_filter ? narrow_to_grants(reading, ret_filter) : error;
 }
 
 static bool is_before(struct record_id a, struct record_id b)
@@ -224,10 +238,10 @@ static enum err read_range(const struct reading *reading, struct history_query *
 	return OK;
 }
 
-enum err history_query_of(const struct exchange *exchange, struct arena *arena, const struct value *body, struct history_query *ret_query,
-			  struct history_error *ret_error)
+enum err history_query_of(const struct exchange *exchange, const struct grants *grants, struct arena *arena, const struct value *body,
+			  struct history_query *ret_query, struct history_error *ret_error)
 {
-	const struct reading reading = {exchange, arena, body, ret_error};
+	const struct reading reading = {exchange, grants, arena, body, ret_error};
 	size_t chunk_max = exchange->settings.batch_max_events;
 	struct history_query query = {.limit = HISTORY_LIMIT_DEFAULT, .epoch = exchange->feed.log.epoch};
 	query.chunk = HISTORY_CHUNK_DEFAULT < chunk_max ? HISTORY_CHUNK_DEFAULT : chunk_max;

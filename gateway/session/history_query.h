@@ -17,6 +17,8 @@
 #define HISTORY_LIMIT_MAX 100000
 #define HISTORY_CHUNK_DEFAULT 500
 
+struct grants;
+
 struct history_query {
 	struct filter *filter; /* a reference; NULL: nothing can match */
 	struct reader_range range;
@@ -28,13 +30,13 @@ struct history_query {
 };
 
 struct history_error {
-	const char *code;  /* static: "bad_request" "bad_filter" "no_history" "internal" */
+	const char *code;  /* static: "bad_request" "bad_filter" "not_allowed" "no_history" "internal" */
 	char message[320]; /* names the field */
 };
 
-/* body: the request's fields (session, channels, filter, from, to, after, limit, reverse, chunk). ERR_INVALID,
- * ERR_UNSUPPORTED, ERR_NOMEM: ret_error is set. */
-enum err history_query_of(const struct exchange *exchange, struct arena *arena, const struct value *body, struct history_query *ret_query,
-			  struct history_error *ret_error) MUST_USE;
+/* body: the request's fields (session, channels, filter, from, to, after, limit, reverse, chunk); grants: of who asks, to which the
+ * filter is narrowed. ERR_INVALID, ERR_DENIED, ERR_UNSUPPORTED, ERR_NOMEM: ret_error is set. */
+enum err history_query_of(const struct exchange *exchange, const struct grants *grants, struct arena *arena, const struct value *body,
+			  struct history_query *ret_query, struct history_error *ret_error) MUST_USE;
 
 #endif

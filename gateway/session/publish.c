@@ -104,7 +104,7 @@ void request_publish(const struct request *request)
 		return;
 	struct question *question;
 	struct publication_error error;
-	if (publication_question(request->session->exchange, channel, data, &question, &error) == OK)
+	if (publication_question(request->session->exchange, request_grants(request), channel, data, &question, &error) == OK)
 		ask(request, question);
 	else
 		request_fail(request, error.code, error.message);

@@ -90,7 +90,7 @@ static bool read_range(const struct request *request, struct history_query *ret_
 		request_fail(request, "internal", "the gateway is out of memory");
 		return false;
 	}
-	if (history_query_of(exchange, request->arena, body, ret_query, &error) != OK) {
+	if (history_query_of(exchange, request_grants(request), request->arena, body, ret_query, &error) != OK) {
 		request_fail(request, error.code, error.message);
 		return false;
 	}

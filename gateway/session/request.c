@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "gateway/auth/access.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/request_inside.h"
@@ -83,6 +84,23 @@ bool request_required_string(const struct request *request, const char *field, s
 	return true;
 }
 
+const struct grants *request_grants(const struct request *request)
+{
+	return request->session->bearer.grants;
+}
+
+bool request_narrow(const struct request *request, struct filter **filter)
+{
+	struct filter *wish = *filter;
+	enum err failed = access_narrow(request_grants(request), wish, filter);
+	filter_unref(wish);
+	if (failed == ERR_DENIED)
+		request_fail(request, "not_allowed", ACCESS_NO_SYSTEM);
+	else if (failed)
+		request_fail(request, "internal", "the gateway is out of memory");
+	return failed == OK;
+}
+
 bool request_filter(const struct request *request, struct filter **ret_filter)
 {
 	const struct exchange_settings *settings = &request->session->exchange->settings;
@@ -90,7 +108,7 @@ bool request_filter(const struct request *request, struct filter **ret_filter)
 	enum err failed = filter_compile(value_get(request->body, "channels"), value_get(request->body, "filter"),
 					 settings->served, ret_filter, &error);
 	if (failed == OK)
-		return true;
+		return request_narrow(request, ret_filter);
 	char message[320];
 	if (failed == ERR_NOMEM)
 		snprintf(message, sizeof message, "the gateway is out of memory");
@@ -106,33 +124,39 @@ static void on_ping(const struct request *request)
 	request_succeed(request, value_put(value_map(request->arena), "now", now));
 }
 
-/* Everyone is anonymous here and may do everything. */
-static void on_auth(const struct request *request)
-{
-	struct slice token;
-	if (!request_required_string(request, "token", &token))
-		return;
-	struct value *ok = value_map(request->arena);
-	ok = value_put(ok, "identity", value_text(request->arena, "anonymous"));
-	ok = value_put(ok, "expiresAt", value_null(request->arena));
-	request_succeed(request, ok);
-}
-
-static const struct {
+/* needed: of enum grant_op; 0: anyone may who has said who he is. */
+static const struct op {
 	const char *name;
 	void (*handle)(const struct request *request);
+	unsigned needed;
+	bool is_for_strangers;
 } ops[] = {
-	{"subscribe", request_subscribe},
-	{"unsubscribe", request_unsubscribe},
-	{"resync", request_resync},
-	{"history", request_history},
-	{"publish", request_publish},
-	{"ping", on_ping},
-	{"auth", on_auth},
-	{"state", request_state},
-	{"replay", request_replay},
-	{"control", request_control},
+	{"subscribe", request_subscribe, GRANT_SUBSCRIBE, false},
+	{"unsubscribe", request_unsubscribe, 0, false},
+	{"resync", request_resync, 0, false},
+	{"history", request_history, GRANT_HISTORY, false},
+	{"publish", request_publish, GRANT_PUBLISH, false},
+	{"ping", on_ping, 0, true},
+	{"auth", request_auth, 0, true},
+	{"state", request_state, GRANT_STATE, false},
+	{"replay", request_replay, GRANT_REPLAY, false},
+	{"control", request_control, GRANT_REPLAY, false},
 };
+
+/* The one gate in front of every op. */
+static void handle(const struct request *request, const struct op *op)
+{
+	const struct grants *grants = request_grants(request);
+	char message[80];
+	if (!grants && !op->is_for_strangers) {
+		request_fail(request, "unauthenticated", "say who you are first: {\"op\":\"auth\",\"token\":...}");
+	} else if (op->needed && !access_may(grants, (enum grant_op)op->needed)) {
+		snprintf(message, sizeof message, "your credential does not grant the op \"%s\"", op->name);
+		request_fail(request, "not_allowed", message);
+	} else {
+		op->handle(request);
+	}
+}
 
 static void refuse_unknown(const struct request *request, struct slice name)
 {
@@ -168,7 +192,7 @@ void request_answer(struct session *session, struct slice message, const struct 
 		return;
 	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
 		if (slice_is(name, ops[i].name)) {
-			ops[i].handle(&request);
+			handle(&request, &ops[i]);
 			return;
 		}
 	}

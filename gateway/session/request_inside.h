@@ -10,6 +10,7 @@
 #include "gateway/filter/filter.h"
 
 struct exchange;
+struct grants;
 struct session;
 
 /* Lives during the call. */
@@ -28,6 +29,7 @@ void request_publish(const struct request *request);
 void request_state(const struct request *request);
 void request_replay(const struct request *request);
 void request_control(const struct request *request);
+void request_auth(const struct request *request);
 void publishes_forget(struct exchange *exchange); /* those that wait for their answer in vain: the exchange ends */
 
 void request_succeed(const struct request *request, struct value *ok);
@@ -40,6 +42,9 @@ void request_mistyped(const struct request *request, const char *field, const ch
 bool request_optional_string(const struct request *request, const char *field, const struct value **ret_value); /* NULL: not there */
 bool request_required_string(const struct request *request, const char *field, struct slice *ret_text);
 bool request_speed(const struct request *request, double *ret_speed); /* "speed"; without it ret_speed stays */
-bool request_filter(const struct request *request, struct filter **ret_filter); /* channels and filter; gives a reference */
+bool request_filter(const struct request *request, struct filter **ret_filter); /* channels and filter, narrowed; gives a reference */
+/* What of the wish the client may see takes its place. False: refused, and the reference is given up. */
+bool request_narrow(const struct request *request, struct filter **filter);
+const struct grants *request_grants(const struct request *request); /* of its client; NULL: before op auth */
 
 #endif

@@ -62,12 +62,12 @@ static void welcome(struct session *session)
 	map = value_put(map, "client", kept ? value_text(arena, kept) : NULL);
 	map = value_put(map, "version", value_text(arena, exchange->settings.version));
 	map = value_put(map, "heartbeatMs", value_uint(arena, exchange->settings.heartbeat_ns / NS_PER_MS));
-	map = value_put(map, "auth", value_bool(arena, true));
+	map = value_put(map, "auth", value_bool(arena, session->bearer.grants != NULL));
 	map = value_put(map, "limits", allowance_write(arena, &session->allowance, &exchange->settings));
 	session_send(session, map);
 }
 
-struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port)
+struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port, struct grants *grants)
 {
 	struct session *session = calloc(1, sizeof *session);
 	if (!session)
@@ -86,13 +86,14 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	list_init(&session->in_writing);
 	alarm_init(&session->pace, on_paced);
 	outbox_init(&session->outbox);
-	session_allow(session, NULL);
+	session_allow(session, grants);
 	list_init(&session->heartbeat.link);
 	heartbeat_rest(&exchange->heartbeats, &session->heartbeat, now_ns);
 	list_init(&session->in_exchange);
 	list_append(&exchange->sessions, &session->in_exchange);
 	exchange->session_count++;
 	metric_gauge_add(METRIC_CONNECTIONS, 1);
+	bearer_open(&session->bearer, exchange, &session_bearer_ops, grants, session->id);
 	welcome(session);
 	return session;
 }
@@ -106,6 +107,7 @@ void session_closed(struct session *session)
 	LIST_FOREACH(&session->subscriptions, at, following)
 		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
 	writers_forget(session);
+	bearer_close(&session->bearer);
 	outbox_fini(&session->outbox);
 	heartbeat_stop(&session->heartbeat);
 	list_remove(&session->in_drain);

@@ -15,10 +15,12 @@
 #include "gateway/session/front.h"
 #include "gateway/session/port.h"
 
+struct grants;
 struct session;
 
-/* Sends welcome. NULL: no memory; the port was not touched. */
-struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port) MUST_USE;
+/* Sends welcome. grants: what its client may; takes a reference of its own; NULL: the client has yet to say who it is, by op auth. NULL:
+ * no memory; the port was not touched. */
+struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port, struct grants *grants) MUST_USE;
 void session_message(struct session *session, struct slice message); /* one whole message of the front's kind */
 void session_writable(struct session *session);                     /* the port is clear again */
 void session_pong(struct session *session);                         /* any sign of life that answers a ping */

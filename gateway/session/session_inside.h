@@ -10,6 +10,7 @@
 #include "gateway/limiter/bucket.h"
 #include "gateway/session/alarms.h"
 #include "gateway/session/allowance.h"
+#include "gateway/session/bearer.h"
 #include "gateway/session/heartbeat.h"
 #include "gateway/session/outbox.h"
 #include "gateway/session/session.h"
@@ -29,6 +30,7 @@ struct session {
 	const struct front *front;
 	struct port *port;
 	uint64_t id;
+	struct bearer bearer; /* bearer.grants: what its client may; NULL: it has not said who it is */
 	enum session_state state;
 	enum close_cause cause;
 	bool owes_gaps; /* a subscription lags or has a gap to tell */
@@ -71,6 +73,9 @@ struct slice session_frame(struct exchange *exchange, const struct front *front,
 struct subscription *session_find(const struct session *session, struct slice key); /* NULL: none */
 /* The one that asks for the same thing in the same form. NULL: none. */
 struct subscription *session_find_alike(const struct session *session, const struct filter *filter, bool has_deltas);
+
+/* credentials.c: what becomes of a session when its client's credential ends or changes. */
+extern const struct bearer_ops session_bearer_ops;
 
 /* request.c: one request of a client; message is what it was decoded from. */
 void request_answer(struct session *session, struct slice message, const struct value *request);

@@ -87,6 +87,7 @@ static void ask(const struct request *request, struct question *question)
 	writer_init(&state->writer, request->session, false, write_reply);
 	if (!errand_begin(&state->errand, request, on_cancel))
 		goto fail_state;
+	state->errand.reads = true;
 	enum err error = asker_ask(&state->asker, question);
 	if (error == OK)
 		return;
@@ -104,7 +105,7 @@ void request_state(const struct request *request)
 {
 	struct question *question;
 	struct history_error error;
-	if (state_query_of(request->session->exchange, request->body, &question, &error) == OK)
+	if (state_query_of(request->session->exchange, request_grants(request), request->body, &question, &error) == OK)
 		ask(request, question);
 	else
 		request_fail(request, error.code, error.message);

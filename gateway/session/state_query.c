@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
+#include "gateway/auth/access.h"
 #include "gateway/filter/glob.h"
 #include "gateway/session/exchange_inside.h"
 
@@ -39,8 +40,8 @@ static enum err read_moment(const struct exchange *exchange, const struct value 
 	return OK;
 }
 
-enum err state_query_of(const struct exchange *exchange, const struct value *body, struct question **ret_question,
-			struct history_error *ret_error)
+enum err state_query_of(const struct exchange *exchange, const struct grants *grants, const struct value *body,
+			struct question **ret_question, struct history_error *ret_error)
 {
 	struct slice session = SLICE_NONE;
 	struct record_id at = RECORD_ID_MAX, diff_from = {0};
@@ -53,7 +54,7 @@ enum err state_query_of(const struct exchange *exchange, const struct value *bod
 	if (error)
 		return error;
 	struct question *question =
-		question_new_state(0, session, at, value_get(body, "diffFrom") ? &diff_from : NULL, NULL);
+		question_new_state(0, session, at, value_get(body, "diffFrom") ? &diff_from : NULL, access_scope(grants));
 	if (!question)
 		return refuse(ret_error, ERR_NOMEM, "internal", "", "the gateway is out of memory");
 	*ret_question = question;

@@ -9,9 +9,10 @@
 #include "gateway/session/history_query.h"
 
 struct exchange;
+struct grants;
 
-/* body: the request's fields (session, at, diffFrom). ERR_INVALID, ERR_UNSUPPORTED, ERR_NOMEM: ret_error is set. */
-enum err state_query_of(const struct exchange *exchange, const struct value *body, struct question **ret_question,
-			struct history_error *ret_error) MUST_USE;
+/* body: the request's fields (session, at, diffFrom); grants: of who asks: what they do not let see is no part of the state. ERR_INVALID, ERR_UNSUPPORTED, ERR_NOMEM: ret_error is set. */
+enum err state_query_of(const struct exchange *exchange, const struct grants *grants, const struct value *body,
+			struct question **ret_question, struct history_error *ret_error) MUST_USE;
 
 #endif

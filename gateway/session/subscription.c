@@ -77,6 +77,38 @@ struct record_id subscription_place(const struct subscription *subscription)
 	return subscription->catchup ? catchup_place(subscription->catchup) : subscription->session->exchange->log_head;
 }
 
+/* What a conflation kept was decided by the former filter: it counts as missed, and a gap tells it. */
+static void lose_conflated(struct subscription *subscription)
+{
+	if (!subscription->conflation)
+		return;
+	subscription_lose(subscription, conflation_count(subscription->conflation), (struct record_id){0}, METRIC_DROPPED_CONFLATED);
+	conflation_free(subscription->conflation);
+	subscription->conflation = NULL;
+}
+
+void subscription_renarrow(struct subscription *subscription, struct filter *filter)
+{
+	struct cohort *former = subscription->cohort;
+	struct cohort *cohort = cohort_find(subscription->session->exchange, filter, subscription->session->front, subscription->cohort->chain != NULL);
+	if (!cohort) {
+		session_close(subscription->session, CLOSE_INTERNAL);
+		return;
+	}
+	cohort_flush(former); /* up to here the former filter holds; it may fall behind by that */
+	cohort_enter(cohort);
+	cohort_part(former, subscription);
+	former->keeping_count -= subscription->keeps_records;
+	cohort->keeping_count += subscription->keeps_records;
+	subscription->cohort = cohort;
+	lose_conflated(subscription);
+	if (subscription->catchup)
+		catchup_change_cohort(subscription->catchup, former);
+	else
+		cohort_join(cohort, subscription);
+	cohort_leave(former);
+}
+
 void subscription_close(struct subscription *subscription)
 {
 	while (outbox_drop_oldest(&subscription->session->outbox, subscription))
@@ -105,12 +137,8 @@ void subscription_set_policy(struct subscription *subscription, enum slow_policy
 	subscription->cohort->keeping_count -= subscription->keeps_records;
 	subscription->keeps_records = wants_records(subscription, policy);
 	subscription->cohort->keeping_count += subscription->keeps_records;
-	if (policy != SLOW_CONFLATE && subscription->conflation) {
-		subscription_lose(subscription, conflation_count(subscription->conflation),
-				  (struct record_id){0}, METRIC_DROPPED_CONFLATED);
-		conflation_free(subscription->conflation);
-		subscription->conflation = NULL;
-	}
+	if (policy != SLOW_CONFLATE)
+		lose_conflated(subscription);
 	subscription->policy = policy;
 }
 

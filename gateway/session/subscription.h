@@ -48,6 +48,8 @@ struct subscription {
 /* A member of its cohort, but neither live nor catching up yet: subscription_go_live() or catchup_start() is next. NULL: no memory. */
 struct subscription *subscription_open(struct session *session, struct filter *filter, enum slow_policy policy, bool has_deltas) MUST_USE;
 void subscription_close(struct subscription *subscription); /* frees */
+/* What of its wish its client may see became another filter: it goes on with that from where it is. Without memory its session is closed. */
+void subscription_renarrow(struct subscription *subscription, struct filter *filter);
 void subscription_set_policy(struct subscription *subscription, enum slow_policy policy);
 
 /* From the exchange's head on it gets what its cohort writes. */

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/data/buf.h"
+#include "gateway/auth/grants.h"
 #include "gateway/http/admission_refusal.h"
 #include "gateway/http/api.h"
 #include "gateway/http/head.h"
@@ -79,7 +80,7 @@ static void refuse(struct greeting *greeting, const struct refusal *refusal)
 	answer(farewell, fd, refusal);
 }
 
-static void welcome(struct greeting *greeting, const struct head *head, const struct front *front)
+static void welcome(struct greeting *greeting, const struct head *head, const struct front *front, struct grants *grants)
 {
 	struct greeter *greeter = greeting->greeter;
 	struct slice all = buf_slice(&greeting->head);
@@ -87,6 +88,7 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 		.fd = greeting->fd,
 		.admission = greeting->admission,
 		.front = front,
+		.grants = grants,
 		.names_protocol = head_lists(head, "Sec-WebSocket-Protocol", front->name),
 		.behind = {all.ptr + head->len, all.len - head->len},
 	};
@@ -96,6 +98,7 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 	buf_init(&greeting->head);
 	forget(greeting);
 	greeter->upgraded(greeter->context, &handshake);
+	grants_unref(grants);
 	buf_fini(&bytes);
 }
 
@@ -143,12 +146,14 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 		.cors = settings->cors,
 		.draining = greeting->greeter->is_draining,
 		.retry_after_s = RETRY_AFTER_S,
+		.auth = settings->auth,
 	};
+	struct grants *grants = NULL;
 	policy.cors.is_tls = tls_relays_have(settings->relays, greeting->fd);
 	const struct front *front = NULL;
 	struct refusal refusal;
-	if (upgrade_decide(head, &policy, &front, &refusal) == UPGRADE_GO)
-		welcome(greeting, head, front);
+	if (upgrade_decide(head, &policy, &front, &grants, &refusal) == UPGRADE_GO)
+		welcome(greeting, head, front, grants);
 	else
 		refuse(greeting, &refusal);
 }

@@ -22,6 +22,8 @@
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/tls_relay.h"
 
+struct auth;
+struct grants;
 struct head;
 
 /* A good handshake. The receiver owns the descriptor and the admission; the slices live during the
@@ -30,6 +32,7 @@ struct handshake {
 	int fd;
 	struct admission admission;
 	const struct front *front;
+	struct grants *grants; /* borrowed; NULL: the client has yet to say who it is */
 	struct slice key;    /* Sec-WebSocket-Key */
 	bool names_protocol; /* the client offered the front's subprotocol, so the answer names it */
 	struct slice behind; /* what came glued behind the head: the first frames */
@@ -48,6 +51,7 @@ typedef void greeter_requested(void *context, struct greeted_request *request);
 
 struct greeter_settings {
 	struct cors cors;
+	struct auth *auth;
 	const struct tls_relays *relays;
 	size_t header_bytes_max;
 	uint64_t timeout_ns;

@@ -203,6 +203,7 @@ static void open_greeter(struct server *server, const struct server_settings *se
 {
 	struct greeter_settings greeter = {
 		.cors = {settings->origins, settings->origin_count},
+		.auth = settings->auth,
 		.relays = &server->relays,
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
@@ -220,6 +221,7 @@ static void open_http(struct server *server, const struct server_settings *setti
 			{
 				.exchange = server->exchange,
 				.cors = {settings->origins, settings->origin_count},
+				.auth = settings->auth,
 				.message_bytes_max = settings->message_bytes_max,
 				.retry_after_s = HTTP_RETRY_AFTER_S,
 			},

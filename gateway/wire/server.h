@@ -15,6 +15,7 @@
 #include "gateway/limiter/connections.h"
 #include "gateway/session/exchange.h"
 
+struct auth;
 struct server;
 struct tls_keys;
 
@@ -24,6 +25,7 @@ struct server_settings {
 	struct tls_keys *tls_keys; /* shared by all workers, the first of them looks after it; NULL: no TLS */
 	size_t tls_from;           /* addresses of listen from this one on speak TLS */
 	bool joins_listeners; /* another server of this process has these ports already; else they must be free */
+	struct auth *auth; /* judges credentials; shared by all workers */
 	const struct slice *origins;
 	size_t origin_count;
 	size_t header_bytes_max, message_bytes_max;

@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/codec/wsframe.h"
+#include "gateway/auth/grants.h"
 #include "gateway/wire/library.h"
 #include "gateway/wire/websocket_inside.h"
 
@@ -42,7 +43,9 @@ static int on_add_headers(struct websocket *websocket, struct lws_process_html_a
 static int on_established(struct websocket *websocket)
 {
 	*websocket->owner->stirred = true;
-	websocket->session = session_open(websocket->owner->exchange, websocket->front, &websocket->port);
+	websocket->session = session_open(websocket->owner->exchange, websocket->front, &websocket->port, websocket->grants);
+	grants_unref(websocket->grants);
+	websocket->grants = NULL;
 	if (websocket->session)
 		return 0;
 	websocket_port_ops.close(&websocket->port, close_code(CLOSE_INTERNAL), close_reason(CLOSE_INTERNAL));
@@ -191,6 +194,7 @@ static void destroy(struct websocket *websocket)
 	deadline_stop(&websocket->closing);
 	buf_fini(&websocket->message);
 	connections_release(websocket->owner->connections, &websocket->admission);
+	grants_unref(websocket->grants);
 	free(websocket);
 }
 
@@ -269,6 +273,7 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	websocket->port.ops = &websocket_port_ops;
 	websocket->owner = websockets;
 	websocket->front = handshake->front;
+	websocket->grants = handshake->grants ? grants_ref(handshake->grants) : NULL;
 	websocket->names_protocol = handshake->names_protocol;
 	websocket->fd = handshake->fd;
 	websocket->admission = handshake->admission;
@@ -295,6 +300,8 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 		struct admission admission = handshake->admission;
 		connections_release(websockets->connections, &admission);
 		close(handshake->fd);
+		if (websocket)
+			grants_unref(websocket->grants);
 		free(websocket);
 		buf_fini(&bytes);
 		return;

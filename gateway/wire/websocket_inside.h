@@ -17,6 +17,7 @@ struct websocket {
 	struct lws *wsi;
 	struct session *session; /* NULL before the upgrade and after the end */
 	const struct front *front;
+	struct grants *grants; /* for the session that is to be opened: a reference, or NULL */
 	struct deadline closing;
 	struct buf message;  /* the pieces of a message that is not complete; empty else, and then without memory */
 	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */

@@ -12,7 +12,7 @@
 
 #define ROOM "worker"
 
-enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_AUTH, LETTER_DRAIN, LETTER_STOP };
 
 struct letter {
 	struct mail mail;
@@ -62,6 +62,9 @@ static void act_on(struct worker *worker, const struct letter *letter)
 		break;
 	case LETTER_NOTICE:
 		exchange_notice(worker->exchange, letter->notice);
+		break;
+	case LETTER_AUTH:
+		exchange_auth_reloaded(worker->exchange);
 		break;
 	case LETTER_DRAIN:
 		server_stop_listening(worker->server);
@@ -203,6 +206,13 @@ void worker_notice(struct worker *worker, enum exchange_notice notice)
 		return;
 	letter->notice = notice;
 	mailbox_post(&worker->mailbox, &letter->mail);
+}
+
+void worker_auth_reloaded(struct worker *worker)
+{
+	struct letter *letter = letter_new(LETTER_AUTH);
+	if (letter)
+		mailbox_post(&worker->mailbox, &letter->mail);
 }
 
 void worker_drain(struct worker *worker, uint64_t spread_ns)

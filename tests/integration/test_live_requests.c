@@ -97,7 +97,7 @@ static const struct {
 	{"{\"id\":1,\"op\":\"subscribe\",\"slow\":\"never\"}", "\"code\":\"bad_request\",\"message\":\"slow: "},
 	{"{\"id\":1,\"op\":\"subscribe\",\"slow\":1}", "\"code\":\"bad_request\",\"message\":\"slow: "},
 	{"{\"id\":1,\"op\":\"subscribe\",\"since\":{}}", "\"code\":\"bad_request\",\"message\":\"since: "},
-	{"{\"id\":1,\"op\":\"subscribe\",\"delta\":\"xdelta\"}", "\"code\":\"bad_request\""},
+	{"{\"id\":1,\"op\":\"subscribe\",\"delta\":\"fossil\"}", "\"code\":\"unsupported\""},
 	{"{\"id\":1,\"op\":\"subscribe\",\"filter\":[]}", "\"code\":\"bad_filter\",\"message\":\"filter"},
 	{"{\"id\":1,\"op\":\"subscribe\",\"filter\":{\"session\":\"s\"}}", "\"code\":\"bad_filter\",\"message\":\"filter.session"},
 	{"{\"id\":1,\"op\":\"subscribe\",\"filter\":{\"agent\":[]}}", "\"code\":\"bad_filter\",\"message\":\"filter.agent"},

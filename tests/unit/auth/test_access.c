@@ -76,7 +76,7 @@ START_TEST(a_wish_is_left_as_it_is_where_all_is_granted)
 	struct filter *wish = compile(NULL, NULL), *narrowed = NULL;
 	ck_assert_int_eq(access_narrow(grants, wish, &narrowed), OK);
 	ck_assert_ptr_eq(narrowed, wish);
-	ck_assert(access_is_whole(grants));
+	ck_assert_ptr_null(access_scope(grants));
 	filter_unref(narrowed);
 	filter_unref(wish);
 	grants_unref(grants);
@@ -91,7 +91,7 @@ START_TEST(a_wish_is_narrowed_to_the_scope)
 	ck_assert_int_eq(access_narrow(grants, wish, &narrowed), OK);
 	ck_assert(filter_match(narrowed, &mine));
 	ck_assert(!filter_match(narrowed, &other));
-	ck_assert(!access_is_whole(grants));
+	ck_assert_ptr_eq(access_scope(grants), grants->scope);
 	filter_unref(narrowed);
 	filter_unref(wish);
 	grants_unref(grants);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/auth/auth.h"
 #include "gateway/history/page_make.h"
 #include "gateway/history/question.h"
 #include "gateway/http/api.h"
@@ -36,6 +37,7 @@ struct client {
 static struct question *questions[QUESTIONS_MAX];
 static size_t question_count, cancel_count;
 static struct exchange *exchange;
+static struct auth *fake_auth; /* of the API */
 
 static inline struct client *client_of(const struct responder *responder)
 {
@@ -109,9 +111,18 @@ static inline void fake_ask(void *context, struct question *question)
 	question_free(question);
 }
 
+/* From here on the API judges credentials so. */
+static UNUSED void auth_start(const struct auth_settings *settings)
+{
+	char why[256] = "";
+	auth_free(fake_auth);
+	ck_assert_msg(auth_new(settings, &fake_auth, why) == OK, "%s", why);
+}
+
 static inline void past_start_paced(bool has_history, uint64_t events_per_second)
 {
 	fake_start();
+	auth_start(&(struct auth_settings){.served = {fake_patterns, 4}});
 	question_count = cancel_count = 0;
 	struct exchange_settings settings = fake_settings();
 	settings.past_timeout_ns = NS_PER_S;
@@ -134,6 +145,8 @@ static inline void past_end(void)
 	for (size_t i = 0; i < question_count; i++)
 		question_free(questions[i]);
 	exchange_free(exchange);
+	auth_free(fake_auth);
+	fake_auth = NULL;
 	fake_end();
 }
 
@@ -167,7 +180,7 @@ static UNUSED void client_turn(struct client *client)
 static UNUSED void client_asks(struct client *client, const char *line, const char *fields)
 {
 	*client = (struct client){.responder = {.ops = &fake_responder_ops}};
-	client->api = (struct api){.exchange = exchange, .message_bytes_max = 256, .retry_after_s = 2};
+	client->api = (struct api){.exchange = exchange, .message_bytes_max = 256, .retry_after_s = 2, .auth = fake_auth};
 	struct refusal refusal;
 	int len = snprintf(client->request, sizeof client->request, "%s HTTP/1.1\r\nHost: h\r\n%s\r\n", line, fields);
 	ck_assert_int_lt(len, (int)sizeof client->request);

@@ -21,7 +21,7 @@ static void ask_with(const char *line, const char *fields, void (*change)(struct
 	struct refusal refusal;
 	client_leaves(&client);
 	client = (struct client){.responder = {.ops = &fake_responder_ops}};
-	client.api = (struct api){.exchange = exchange, .message_bytes_max = 256, .retry_after_s = 2};
+	client.api = (struct api){.exchange = exchange, .message_bytes_max = 256, .retry_after_s = 2, .auth = fake_auth};
 	if (change)
 		change(&client.api);
 	snprintf(client.request, sizeof client.request, "%s\r\n%s\r\n", line, fields);

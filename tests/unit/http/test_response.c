@@ -39,14 +39,14 @@ START_TEST(tells_browsers_what_they_may)
 	struct response busy = {.status = 503, .content_type = RESPONSE_JSON, .length = 2, .retry_after_s = 2};
 	expect(&preflight, &form,
 	       "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nAllow: POST, OPTIONS\r\nVary: Origin\r\n"
-	       "Access-Control-Allow-Origin: https://a\r\nAccess-Control-Expose-Headers: Retry-After\r\n"
+	       "Access-Control-Allow-Origin: https://a\r\nAccess-Control-Expose-Headers: Retry-After, WWW-Authenticate\r\n"
 	       "Access-Control-Allow-Methods: POST, OPTIONS\r\n"
 	       "Access-Control-Allow-Headers: Authorization, Content-Type, X-API-Key, Last-Event-ID\r\n"
 	       "Access-Control-Max-Age: 600\r\n\r\n");
 	expect(&busy, &form,
 	       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
 	       "Cache-Control: no-store\r\nRetry-After: 2\r\nVary: Origin\r\nAccess-Control-Allow-Origin: https://a\r\n"
-	       "Access-Control-Expose-Headers: Retry-After\r\n\r\n");
+	       "Access-Control-Expose-Headers: Retry-After, WWW-Authenticate\r\n\r\n");
 }
 END_TEST
 

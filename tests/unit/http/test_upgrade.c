@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/codec/json.h"
+#include "gateway/auth/auth.h"
 #include "gateway/http/upgrade.h"
 #include "tests/support/suite.h"
 
@@ -11,6 +13,7 @@
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
 #define HOST "Host: gateway.example.com\r\n"
 #define ASKS "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define TOKEN "the-key-of-the-dashboard"
 #define GOOD HOST ASKS VERSION KEY
 
 static struct head head;
@@ -23,21 +26,44 @@ static unsigned decide_with(const struct upgrade_policy *policy, const char *req
 {
 	static char text[32768];
 	const struct front *front = NULL;
+	struct grants *grants = NULL;
 	snprintf(text, sizeof text, "%s\r\n%s\r\n", request_line, fields);
 	ck_assert_int_eq(head_read(slice_of(text), &head), HEAD_COMPLETE);
 	refusal = (struct refusal){0};
-	if (upgrade_decide(&head, policy, &front, &refusal) == UPGRADE_REFUSE) {
+	if (upgrade_decide(&head, policy, &front, &grants, &refusal) == UPGRADE_REFUSE) {
 		ck_assert_ptr_nonnull(refusal.code);
 		ck_assert_ptr_nonnull(refusal.message);
 		return refusal.status;
 	}
 	ck_assert_ptr_eq(front, wanted);
+	grants_unref(grants);
 	return 101;
+}
+
+/* One key is known, and none is needed. */
+static struct auth *auth_with_key(bool is_required)
+{
+	static char path[] = "/tmp/tracegate-keys-XXXXXX";
+	struct auth *auth = NULL;
+	char why[256], name[sizeof path];
+	memcpy(name, path, sizeof name);
+	int fd = mkstemp(name);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(dprintf(fd, "{\"keys\":[{\"id\":\"dashboard\",\"key\":\"%s\"}]}", TOKEN), 0);
+	close(fd);
+	const struct auth_settings settings = {.api_keys_file = name, .is_required = is_required};
+	ck_assert_msg(auth_new(&settings, &auth, why) == OK, "%s", why);
+	unlink(name);
+	return auth;
 }
 
 static unsigned decide(const char *request_line, const char *fields)
 {
-	return decide_with(&same_origin_only, request_line, fields);
+	struct upgrade_policy policy = same_origin_only;
+	policy.auth = auth_with_key(false);
+	unsigned status = decide_with(&policy, request_line, fields);
+	auth_free(policy.auth);
+	return status;
 }
 
 struct example {
@@ -50,7 +76,9 @@ struct example {
 static const struct example examples[] = {
     {STREAM, GOOD, 101},
     {"GET /ws HTTP/1.1", GOOD, 101},
-    {"GET /v1/stream?access_token=x HTTP/1.1", GOOD, 101},
+    {"GET /v1/stream?access_token=bad HTTP/1.1", GOOD, 401},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.bad\r\n", 401},
+    {"GET /v1/stream?access_token=" TOKEN " HTTP/1.1", GOOD, 101},
     /* paths and methods */
     {"GET / HTTP/1.1", GOOD, 404},
     {"GET /v1/stream/ HTTP/1.1", GOOD, 404},
@@ -110,11 +138,11 @@ static const struct example examples[] = {
     {STREAM, GOOD "Sec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
     {STREAM, GOOD "Sec-WebSocket-Protocol: other, tracegate.v1.json\r\n", 101},
     {STREAM, GOOD "Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: tracegate.v1.json\r\n", 101},
-    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, tracegate.v1.json\r\n", 101},
-    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer." TOKEN ", tracegate.v1.json\r\n", 101},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer." TOKEN "\r\n", 101},
     {STREAM, GOOD "Sec-WebSocket-Protocol: ,\r\n", 101},
     {STREAM, GOOD "Sec-WebSocket-Protocol: other\r\n", 400},
-    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer.abc, other\r\n", 400},
+    {STREAM, GOOD "Sec-WebSocket-Protocol: bearer." TOKEN ", other\r\n", 400},
     {STREAM, GOOD "Sec-WebSocket-Protocol: TRACEGATE.v1.json\r\n", 400},
 };
 
@@ -229,9 +257,9 @@ END_TEST
 START_TEST(over_tls_the_same_origin_is_https)
 {
 	const struct upgrade_policy tls = {.cors = {.is_tls = true}}, unknown = {.draining = false};
-	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("https://gw.example.com")), 101);
-	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("http://gw.example.com")), 403);
-	ck_assert_uint_eq(decide_with(&unknown, STREAM, GOOD ORIGIN("http://gw.example.com")), 101);
+	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("https://gateway.example.com")), 101);
+	ck_assert_uint_eq(decide_with(&tls, STREAM, GOOD ORIGIN("http://gateway.example.com")), 403);
+	ck_assert_uint_eq(decide_with(&unknown, STREAM, GOOD ORIGIN("http://gateway.example.com")), 101);
 }
 END_TEST
 
@@ -346,19 +374,19 @@ START_TEST(writes_whole_responses)
 {
 	struct buf out;
 	buf_init(&out);
-	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0, NULL};
+	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0, NULL, NULL};
 	const char *text = write_refusal(&out, &upgrade_required);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 426 Upgrade Required\r\n", 31), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nSec-WebSocket-Version: 13\r\n"));
 	ck_assert_ptr_nonnull(strstr(text, "say \\\"websocket\\\""));
 	ck_assert_ptr_null(strstr(text, "Retry-After"));
 
-	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0, NULL};
+	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0, NULL, NULL};
 	text = write_refusal(&out, &not_allowed);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nAllow: GET\r\n"));
 	ck_assert_ptr_null(strstr(text, "Sec-WebSocket-Version"));
 
-	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3, NULL};
+	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3, NULL, NULL};
 	text = write_refusal(&out, &full);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 3\r\n"));

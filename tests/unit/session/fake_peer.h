@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/codec/wsframe.h"
 #include "common/data/buf.h"
+#include "gateway/auth/grants.h"
 #include "gateway/feed/intake.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange.h"
@@ -97,11 +98,28 @@ static inline void fake_end(void)
 	clock_real();
 }
 
-static UNUSED void peer_connect(struct peer *peer, struct exchange *exchange)
+/* All is granted to it, as to an anonymous client. */
+static inline struct grants *fake_grants(void)
+{
+	struct grants *grants = grants_new(SLICE_LITERAL("anonymous"));
+	ck_assert_ptr_nonnull(grants);
+	grants->has_system = true;
+	return grants;
+}
+
+/* grants: NULL: the peer has yet to say who it is. */
+static UNUSED void peer_connect_as(struct peer *peer, struct exchange *exchange, struct grants *grants)
 {
 	*peer = (struct peer){.port = {&fake_ops}};
-	peer->session = session_open(exchange, &front_json, &peer->port);
+	peer->session = session_open(exchange, &front_json, &peer->port, grants);
 	ck_assert_ptr_nonnull(peer->session);
+}
+
+static UNUSED void peer_connect(struct peer *peer, struct exchange *exchange)
+{
+	struct grants *grants = fake_grants();
+	peer_connect_as(peer, exchange, grants);
+	grants_unref(grants);
 }
 
 static UNUSED void peer_leave(struct peer *peer)

@@ -5,6 +5,7 @@
 #include "tests/support/suite.h"
 
 static struct exchange *exchange;
+static struct grants *everything;
 static struct arena arena;
 static struct history_query query;
 static struct history_error error;
@@ -17,6 +18,7 @@ static void begin(struct exchange_past past)
 	settings.ring_bytes_max = 4096;
 	settings.batch_max_events = 300;
 	fake_start();
+	everything = fake_grants();
 	exchange = exchange_new(&settings);
 	ck_assert_ptr_nonnull(exchange);
 	exchange_feed_state(exchange, &(struct feed_state){
@@ -38,6 +40,7 @@ static void teardown(void)
 {
 	arena_fini(&arena);
 	exchange_free(exchange);
+	grants_unref(everything);
 	fake_end();
 }
 
@@ -45,7 +48,7 @@ static enum err read_query(const char *text)
 {
 	struct value *body;
 	ck_assert_int_eq(json_decode(&arena, slice_of(text), &body, NULL), OK);
-	return history_query_of(exchange, &arena, body, &query, &error);
+	return history_query_of(exchange, everything, &arena, body, &query, &error);
 }
 
 static void assert_range(const char *text, struct record_id from, struct record_id to)
@@ -155,7 +158,7 @@ START_TEST(says_when_memory_is_out)
 	struct value *body;
 	ck_assert_int_eq(json_decode(&arena, slice_of("{\"session\":\"s\"}"), &body, NULL), OK);
 	arena_init(&small, 0);
-	ck_assert_int_eq(history_query_of(exchange, &small, body, &query, &error), ERR_NOMEM);
+	ck_assert_int_eq(history_query_of(exchange, everything, &small, body, &query, &error), ERR_NOMEM);
 	ck_assert_str_eq(error.code, "internal");
 	arena_fini(&small);
 }

@@ -40,7 +40,9 @@ static const struct port_ops listening_ops = {
 static void connect_listener(struct peer *listener)
 {
 	*listener = (struct peer){.port = {&listening_ops}};
-	listener->session = session_open(exchange, &front_sse, &listener->port);
+	struct grants *grants = fake_grants();
+	listener->session = session_open(exchange, &front_sse, &listener->port, grants);
+	grants_unref(grants);
 	ck_assert_ptr_nonnull(listener->session);
 }
 

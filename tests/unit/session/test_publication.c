@@ -6,10 +6,12 @@
 #include "tests/unit/session/fake_peer.h"
 
 static struct exchange *exchange;
+static struct grants *everything;
 
 static void set_up(void)
 {
 	fake_start();
+	everything = fake_grants();
 	struct exchange_settings settings = fake_settings();
 	exchange = exchange_new(&settings);
 	ck_assert_ptr_nonnull(exchange);
@@ -18,6 +20,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	exchange_free(exchange);
+	grants_unref(everything);
 	fake_end();
 }
 
@@ -34,7 +37,7 @@ START_TEST(keeps_the_bytes_and_finds_the_session)
 {
 	struct question *question = NULL;
 	struct publication_error error;
-	ck_assert_int_eq(publication_question(exchange, slice_of(good[_i].channel), slice_of(good[_i].payload), &question, &error), OK);
+	ck_assert_int_eq(publication_question(exchange, everything, slice_of(good[_i].channel), slice_of(good[_i].payload), &question, &error), OK);
 	ck_assert_int_eq(question->kind, QUESTION_PUBLISH);
 	ck_assert(slice_is(question->channel, good[_i].channel));
 	ck_assert(slice_is(question->payload, good[_i].payload));
@@ -59,7 +62,7 @@ START_TEST(refuses_channels_that_no_node_hears)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct question *question = NULL;
 		struct publication_error error;
-		ck_assert_int_eq(publication_question(exchange, bad[i].channel, SLICE_LITERAL("1"), &question, &error), ERR_INVALID);
+		ck_assert_int_eq(publication_question(exchange, everything, bad[i].channel, SLICE_LITERAL("1"), &question, &error), ERR_INVALID);
 		ck_assert_str_eq(error.code, bad[i].code);
 		ck_assert_int_eq(strncmp(error.message, "channel: ", 9), 0);
 	}

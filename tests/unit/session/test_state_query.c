@@ -6,11 +6,13 @@
 #include "tests/support/suite.h"
 
 static struct exchange *exchange;
+static struct grants *everything;
 static struct arena arena;
 
 static void setup(void)
 {
 	fake_start();
+	everything = fake_grants();
 	fake_past_start();
 	struct exchange_settings settings = past_settings();
 	exchange = exchange_new(&settings);
@@ -21,6 +23,7 @@ static void teardown(void)
 {
 	arena_fini(&arena);
 	exchange_free(exchange);
+	grants_unref(everything);
 	fake_past_end();
 	fake_end();
 }
@@ -29,7 +32,7 @@ static enum err read_body(const char *body, struct question **ret_question, stru
 {
 	struct value *map;
 	ck_assert_int_eq(json_decode(&arena, slice_of(body), &map, NULL), OK);
-	return state_query_of(exchange, map, ret_question, ret_error);
+	return state_query_of(exchange, everything, map, ret_question, ret_error);
 }
 
 static struct question *question_of(const char *body)

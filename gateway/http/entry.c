@@ -1,0 +1,92 @@
+#include "gateway/http/entry.h"
+
+#include "common/base/clock.h"
+#include "gateway/auth/auth.h"
+#include "gateway/http/credential.h"
+
+static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message, enum metric metric)
+{
+	*ret_refusal = (struct refusal){.status = status, .code = code, .message = message, .metric = metric};
+	return false;
+}
+
+static bool refuse_credential(struct refusal *ret_refusal, unsigned status, const char *code, const char *message, const char *challenge)
+{
+	*ret_refusal = (struct refusal){
+		.status = status, .code = code, .message = message, .metric = METRIC_REFUSED_CREDENTIALS, .challenge = challenge};
+	return false;
+}
+
+static bool refuse_memory(struct refusal *ret_refusal)
+{
+	return refuse(ret_refusal, 500, "internal", "the gateway is out of memory", METRIC_REFUSED_MEMORY);
+}
+
+static bool judge_origin(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
+{
+	if (cors_judge(policy->cors, head, &ret_entry->origin) != CORS_REFUSED)
+		return true;
+	ret_entry->origin = SLICE_NONE;
+	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins", METRIC_REFUSED_ORIGIN);
+}
+
+static bool judge_draining(const struct entry_policy *policy, struct refusal *ret_refusal)
+{
+	if (!policy->is_draining)
+		return true;
+	refuse(ret_refusal, 503, "draining", "this node is draining; connect to another", METRIC_REFUSED_DRAINING);
+	ret_refusal->retry_after_s = policy->retry_after_s;
+	return false;
+}
+
+static bool let_in_unknown(const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
+{
+	ret_entry->grants = policy->auth ? auth_anonymous(policy->auth) : NULL;
+	if (ret_entry->grants || policy->may_tell_later)
+		return true;
+	return refuse_credential(ret_refusal, 401, "unauthenticated",
+				 "a credential is needed: Authorization: Bearer, X-API-Key, or access_token in the query", ENTRY_NO_CREDENTIAL);
+}
+
+static bool check(const struct entry_policy *policy, struct slice credential, struct entry *ret_entry, struct refusal *ret_refusal)
+{
+	const char *why = "no credential is known here";
+	enum auth_verdict verdict = AUTH_REFUSED;
+	if (policy->auth)
+		verdict = auth_check(policy->auth, credential, clock_wall_ms(), &ret_entry->grants, &why);
+	if (verdict == AUTH_GRANTED)
+		return true;
+	ret_entry->grants = NULL;
+	if (verdict == AUTH_NO_MEMORY)
+		return refuse_memory(ret_refusal);
+	return refuse_credential(ret_refusal, 401, "bad_credentials", why, ENTRY_BAD_CREDENTIAL);
+}
+
+static bool judge_credential(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry,
+			     struct refusal *ret_refusal)
+{
+	char storage[HEAD_TARGET_MAX];
+	struct query query;
+	struct slice credential;
+	const char *why;
+	if (head->query.len > sizeof storage || query_read(head->query, storage, &query, &why) != OK)
+		return refuse_credential(ret_refusal, 400, "bad_request", head->query.len > sizeof storage ? "the query is too long" : why,
+					 ENTRY_MALFORMED);
+	switch (credential_find(head, &query, &credential, &why)) {
+	case CREDENTIAL_FOUND:
+		return check(policy, credential, ret_entry, ret_refusal);
+	case CREDENTIAL_MALFORMED:
+		return refuse_credential(ret_refusal, 400, "bad_request", why, ENTRY_MALFORMED);
+	case CREDENTIAL_NONE:
+		break;
+	}
+	return let_in_unknown(policy, ret_entry, ret_refusal);
+}
+
+bool entry_judge(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
+{
+	*ret_entry = (struct entry){.origin = SLICE_NONE};
+	if (!judge_origin(head, policy, ret_entry, ret_refusal) || !judge_draining(policy, ret_refusal))
+		return false;
+	return slice_is(head->method, "OPTIONS") || judge_credential(head, policy, ret_entry, ret_refusal);
+}

@@ -1,0 +1,37 @@
+/* Who may come in: the judgement that a WebSocket handshake and every request of the HTTP API pass alike. The origin, whether
+ * this node still takes anybody, and the credential: who the client is and what it may. Pure but for the keys, which auth.h guards. */
+#ifndef GATEWAY_HTTP_ENTRY_H
+#define GATEWAY_HTTP_ENTRY_H
+
+#include <stdbool.h>
+
+#include "gateway/http/cors.h"
+#include "gateway/http/head.h"
+#include "gateway/http/upgrade.h"
+
+struct auth;
+struct grants;
+
+#define ENTRY_NO_CREDENTIAL "Bearer realm=\"tracegate\""
+#define ENTRY_MALFORMED "Bearer realm=\"tracegate\", error=\"invalid_request\""
+#define ENTRY_BAD_CREDENTIAL "Bearer realm=\"tracegate\", error=\"invalid_token\""
+#define ENTRY_NOT_GRANTED "Bearer realm=\"tracegate\", error=\"insufficient_scope\""
+
+struct entry_policy {
+	const struct cors *cors;
+	bool is_draining;
+	unsigned retry_after_s;
+	struct auth *auth;
+	bool may_tell_later; /* who it is, by a message: without a credential it comes in with no grants */
+};
+
+struct entry {
+	struct slice origin;   /* an allowed browser's, also where the request is refused; empty: none */
+	struct grants *grants; /* a reference; NULL: see may_tell_later */
+};
+
+/* False: refused; there are no grants then. A browser's question ahead of its request (OPTIONS) brings no credential, and gets no
+ * grants. */
+bool entry_judge(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal);
+
+#endif
