@@ -233,6 +233,7 @@ static enum err start_tls(struct app *app, char why[256])
 			       : strcmp(auth, "optional") == 0 ? TLS_CLIENT_AUTH_OPTIONAL
 							       : TLS_CLIENT_AUTH_REQUIRED,
 		.is_1_3_only = strcmp(config->tls_min_version, "1.3") == 0,
+		.speaks_http2 = config->http2_enabled,
 	};
 	return *config->tls_certificate_file ? tls_keys_new(&settings, &app->tls_keys, why) : OK;
 }

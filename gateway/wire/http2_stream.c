@@ -6,7 +6,6 @@
 
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
-#include "gateway/wire/delivery.h"
 #include "gateway/wire/http2_inside.h"
 #include "gateway/wire/http_inside.h"
 
@@ -183,7 +182,8 @@ static void cut(struct responder *responder, const char *why)
 /* Of the connection: what of it is this stream's nobody can tell. */
 static struct port_delivery delivery(const struct responder *responder)
 {
-	return delivery_of_socket(stream_of(responder)->connection->fd);
+	const struct http2_connection *connection = stream_of(responder)->connection;
+	return tls_relays_delivery(connection->owner->settings.relays, connection->fd);
 }
 
 const struct responder_ops http2_responder_ops = {
@@ -220,6 +220,7 @@ struct http2_stream *http2_stream_new(struct http2_connection *connection, int32
 	if (!stream)
 		return NULL;
 	stream->responder.ops = &http2_responder_ops;
+	stream->responder.is_tls = tls_relays_have(connection->owner->settings.relays, connection->fd);
 	stream->connection = connection;
 	stream->id = id;
 	list_init(&stream->stall.link);

@@ -241,6 +241,7 @@ static void open_http2(struct server *server, const struct server_settings *sett
 		.api = &server->http.api,
 		.connections = settings->connections,
 		.farewell = &server->farewell,
+		.relays = &server->relays,
 		.header_bytes_max = settings->header_bytes_max,
 		.idle_timeout_ns = settings->handshake_timeout_ns,
 		.stall_timeout_ns = settings->http_timeout_ns,

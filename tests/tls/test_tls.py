@@ -362,6 +362,21 @@ class Tls(unittest.TestCase):
                 self.assertEqual(answer.getheader("Access-Control-Allow-Origin"), origin if status == 200 else None)
                 connection.close()
 
+    def test_http2_is_chosen_by_alpn_unless_it_is_off(self):
+        node = self.start("--cors.origins", "")
+        context = self.context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        self.assertEqual(self.connect(node, context).selected_alpn_protocol(), "h2")
+        origin = f"https://localhost:{node.tls_port}"
+        for sent, status in ((origin, "200"), (origin.replace("https", "http"), "403")):
+            asked = subprocess.run(["curl", "-s", "--http2", "--cacert", self.authority.file, "-H", f"Origin: {sent}", "-o", os.devnull,
+                                    "-w", "%{http_version} %{http_code}", f"{origin}/v1/history"], capture_output=True, text=True,
+                                   check=False)
+            self.assertEqual(asked.stdout, f"2 {status}")
+        node.end()
+        node = self.start("--http2.enabled", "no")
+        self.assertEqual(self.connect(node, context).selected_alpn_protocol(), "http/1.1")
+
     def tgcli(self, *arguments):
         done = subprocess.run([support.TGCLI, *arguments], capture_output=True, text=True, timeout=support.DEADLINE_S, check=False)
         return done.returncode, done.stdout + done.stderr
