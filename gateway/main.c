@@ -50,7 +50,9 @@ int main(int argc, char **argv)
 	struct buf text;
 	buf_init(&text);
 	int status = EXIT_CONFIG;
-	if (config_load(argc, argv, environ, &config, &action, &text) == OK)
+	enum err error = config_load(argc, argv, environ, &config, &action, &text);
+	config_hide_secrets(argc, argv, environ);
+	if (error == OK)
 		status = act(action, config, &text);
 	else
 		print(stderr, &text);

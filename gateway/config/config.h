@@ -46,6 +46,9 @@ enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CONF
 enum err config_load(int argc, char *const *argv, char *const *environment, struct config **ret_config,
 		     enum config_action *ret_action, struct buf *ret_error) MUST_USE;
 void config_free(struct config *config);
+/* Overwrites the values of secrets in the words of the command line and of the environment themselves, where ps(1) and /proc show them
+ * for as long as the process runs. After config_load, which copies what it needs. */
+void config_hide_secrets(int argc, char **argv, char **environment);
 
 void config_write_help(struct buf *out);                               /* --help */
 void config_write_file(struct buf *out, const struct config *config); /* --print-config: a file that gives the same; secrets as *** */

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,39 @@ void source_flags(struct load *load, int argc, char *const *argv, enum config_ac
 			snprintf(shown, sizeof shown, "--%.*s", (int)flag.name.len, flag.name.ptr);
 			load_mistake(load, shown, ORIGIN_FLAG, "takes no value");
 		}
+	}
+}
+
+static void hide(const char *value)
+{
+	char *bytes = (char *)(uintptr_t)value; /* into a word that the caller may write to */
+	memset(bytes, '*', strlen(bytes));
+}
+
+static bool is_secret(enum option_id id, bool is_file)
+{
+	return options[id].type == TYPE_SECRET && !is_file;
+}
+
+void config_hide_secrets(int argc, char **argv, char **environment)
+{
+	struct flag flag;
+	enum option_id id;
+	bool is_file;
+	for (int at = 1; at < argc; at += flag.used) {
+		if (!read_flag(argc, argv, at, &flag))
+			flag.used = 1;
+		else if (flag.value && option_find(flag.name, &id, &is_file) && is_secret(id, is_file))
+			hide(flag.value);
+	}
+	for (; *environment; environment++) {
+		const size_t prefix_len = sizeof ENVIRONMENT_PREFIX - 1;
+		const char *equals = strchr(*environment, '=');
+		if (!equals || strncmp(*environment, ENVIRONMENT_PREFIX, prefix_len) != 0)
+			continue;
+		struct slice name = {*environment + prefix_len, (size_t)(equals - *environment) - prefix_len};
+		if (option_find_environment(name, &id, &is_file) && is_secret(id, is_file))
+			hide(equals + 1);
 	}
 }
 

@@ -349,6 +349,24 @@ START_TEST(shows_no_secret_in_the_printed_file)
 }
 END_TEST
 
+START_TEST(hides_secrets_in_the_words_that_the_system_shows)
+{
+	char program[] = "tracegate", joined[] = "--redis.url=redis://:hunter2@h", flag[] = "--redis.url", value[] = "redis://:hunter2@h";
+	char other[] = "--redis.prefix=hunter:", path_flag[] = "--redis.url_file=/run/hunter", last[] = "--redis.url";
+	char *argv[] = {program, joined, flag, value, other, path_flag, last, NULL};
+	char variable[] = "TRACEGATE_REDIS_URL=redis://:hunter2@h", foreign[] = "REDIS_URL=hunter", odd[] = "TRACEGATE_";
+	char *environment[] = {variable, foreign, odd, NULL};
+	config_hide_secrets(7, argv, environment);
+	ck_assert_str_eq(joined, "--redis.url=******************");
+	ck_assert_str_eq(flag, "--redis.url");
+	ck_assert_str_eq(value, "******************");
+	ck_assert_str_eq(other, "--redis.prefix=hunter:");
+	ck_assert_str_eq(path_flag, "--redis.url_file=/run/hunter");
+	ck_assert_str_eq(variable, "TRACEGATE_REDIS_URL=******************");
+	ck_assert_str_eq(foreign, "REDIS_URL=hunter");
+}
+END_TEST
+
 static bool is_same_list(const struct config_list *a, const struct config_list *b)
 {
 	bool is_same = a->count == b->count;
@@ -490,6 +508,7 @@ int main(void)
 	tcase_add_loop_test(cases, reads_lines_longer_than_the_library_does, 0, 80);
 	tcase_add_test(cases, reads_a_secret_from_a_file_without_its_last_newline);
 	tcase_add_test(cases, shows_no_secret_in_the_printed_file);
+	tcase_add_test(cases, hides_secrets_in_the_words_that_the_system_shows);
 	tcase_add_loop_test(cases, the_printed_file_gives_the_same_again, 0, 4);
 	tcase_add_loop_test(cases, understands_what_else_is_asked_for, 0, sizeof asked / sizeof asked[0]);
 	tcase_add_test(cases, passes_over_what_kubernetes_sets_for_a_service);
