@@ -1,5 +1,5 @@
 /* Keys made at run time and tokens signed with them, good and bad: the header says whatever the test wants, the signature is made
- * as asked. All texts are the caller's to free(). A failure of OpenSSL fails the test. */
+ * as asked. All texts are the caller's to free(). A failure of OpenSSL aborts. */
 #ifndef TESTS_SUPPORT_TOKEN_H
 #define TESTS_SUPPORT_TOKEN_H
 
