@@ -39,6 +39,7 @@ TESTED_ELSEWHERE = {
     "common/codec/keys.c": "private to the room, tested through json.h and msgpack.h",
     "common/codec/msgpack_read.c": "private to the room, tested through msgpack.h",
     "common/codec/msgpack_write.c": "private to the room, tested through msgpack.h",
+    "common/client/secure.c": "TLS with real nodes, tested by tests/tls",
     "gateway/config/option.c": "private to the room, tested through config.h",
     "gateway/config/value.c": "private to the room, tested through config.h",
     "gateway/config/load.c": "holds config_load, tested through config.h",
