@@ -93,6 +93,8 @@ static void welcome(struct greeting *greeting, const struct head *head, const st
 		.behind = {all.ptr + head->len, all.len - head->len},
 	};
 	head_get(head, "Sec-WebSocket-Key", &handshake.key, NULL);
+	if (greeter->settings.deflates)
+		handshake.deflate = deflate_offer_choose(head);
 	/* The watcher has to be off the descriptor before another is put on it; the bytes have to outlive that. */
 	struct buf bytes = greeting->head;
 	buf_init(&greeting->head);

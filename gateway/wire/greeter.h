@@ -15,6 +15,7 @@
 #include "common/base/slice.h"
 #include "common/data/buf.h"
 #include "gateway/http/cors.h"
+#include "gateway/http/deflate_offer.h"
 #include "gateway/http/forwarded.h"
 #include "gateway/limiter/connections.h"
 #include "gateway/session/front.h"
@@ -34,6 +35,7 @@ struct handshake {
 	const struct front *front;
 	struct grants *grants; /* borrowed; NULL: the client has yet to say who it is */
 	struct slice key;    /* Sec-WebSocket-Key */
+	struct deflate_terms deflate;
 	bool names_protocol; /* the client offered the front's subprotocol, so the answer names it */
 	struct slice behind; /* what came glued behind the head: the first frames */
 };
@@ -53,6 +55,7 @@ struct greeter_settings {
 	struct cors cors;
 	struct auth *auth;
 	const struct tls_relays *relays;
+	bool deflates; /* permessage-deflate is agreed on with who offers it */
 	size_t header_bytes_max;
 	uint64_t timeout_ns;
 	struct connections *connections;

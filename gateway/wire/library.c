@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/slice.h"
+#include "gateway/wire/compression.h"
 
 #define ROOM "wire"
 /* An idle connection holds a receive buffer of this size; longer messages come in pieces. */
@@ -25,6 +26,7 @@ struct lws_context *library_open(uv_loop_t *loop, lws_callback_function *callbac
 {
 	/* All zero: no pings of the library's own, the session has its heartbeat. */
 	static const lws_retry_bo_t no_keepalive;
+	/* UTF-8 is looked at where whole messages are (websocket.c): the library would look at compressed ones. */
 	void *loops[] = {loop};
 	const struct lws_protocols protocols[] = {
 		{.name = "tracegate",
@@ -35,9 +37,10 @@ struct lws_context *library_open(uv_loop_t *loop, lws_callback_function *callbac
 	};
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
-		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
+		.options = LWS_SERVER_OPTION_LIBUV,
 		.foreign_loops = loops,
 		.protocols = protocols,
+		.extensions = compression_extensions,
 		.user = owner,
 		.gid = (gid_t)-1,
 		.uid = (uid_t)-1,

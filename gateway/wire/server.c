@@ -205,6 +205,7 @@ static void open_greeter(struct server *server, const struct server_settings *se
 		.cors = {settings->origins, settings->origin_count},
 		.auth = settings->auth,
 		.relays = &server->relays,
+		.deflates = settings->deflates,
 		.header_bytes_max = settings->header_bytes_max,
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/codec/json.h"
 #include "common/codec/wsframe.h"
 #include "gateway/auth/grants.h"
 #include "gateway/wire/library.h"
@@ -60,19 +61,39 @@ static int fail(struct websocket *websocket, enum close_cause cause)
 	return -1;
 }
 
-static void deliver(struct websocket *websocket, struct slice piece)
+/* Why a message that could not be read ends the connection. */
+static enum close_cause cause_of(enum err error)
 {
-	if (websocket->message.len == 0) {
-		session_message(websocket->session, piece);
-	} else {
-		buf_append_slice(&websocket->message, piece);
-		if (buf_has_failed(&websocket->message))
-			session_close(websocket->session, CLOSE_INTERNAL);
-		else
-			session_message(websocket->session, buf_slice(&websocket->message));
-	}
+	return error == ERR_LIMIT ? CLOSE_TOO_BIG : error == ERR_INVALID ? CLOSE_NOT_UTF8 : CLOSE_INTERNAL;
+}
+
+static int deliver(struct websocket *websocket, struct slice message)
+{
+	struct websockets *owner = websocket->owner;
+	enum err error = OK;
+	if (websocket->is_compressed)
+		error = compression_read(&owner->compression, message, owner->message_bytes_max, &message);
+	if (error == OK && !websocket->front->codec->is_binary && !json_is_utf8(message))
+		error = ERR_INVALID;
+	if (error == OK)
+		session_message(websocket->session, message);
 	buf_fini(&websocket->message);
 	websocket->empty_pieces = 0;
+	return error == OK ? 0 : fail(websocket, cause_of(error));
+}
+
+/* RSV1 says of a whole message that it is compressed, in its first frame (RFC 7692 section 6). False: it is somewhere else. */
+static bool note_compression(struct websocket *websocket)
+{
+	bool has_bit = lws_get_reserved_bits(websocket->wsi) & WSFRAME_RSV1;
+	bool is_first_piece = websocket->message.len == 0 && websocket->empty_pieces == 0;
+	if (is_first_piece)
+		websocket->is_compressed = has_bit;
+	else if (has_bit && !websocket->is_first_frame)
+		return false;
+	websocket->is_first_frame =
+		(is_first_piece || websocket->is_first_frame) && lws_remaining_packet_payload(websocket->wsi) > 0;
+	return true;
 }
 
 /* One callback is a piece of a fragment of a message. */
@@ -84,30 +105,43 @@ static int on_receive(struct websocket *websocket, struct slice piece)
 		return 0;
 	if (!lws_frame_is_binary(wsi) != !websocket->front->codec->is_binary)
 		return fail(websocket, CLOSE_BINARY);
+	if (!note_compression(websocket))
+		return fail(websocket, CLOSE_PROTOCOL);
 	bool is_final = lws_is_final_fragment(wsi);
+	size_t limit = websocket->owner->message_bytes_max;
+	size_t bound = websocket->is_compressed ? compression_bound(limit) : limit;
 	size_t ahead = lws_remaining_packet_payload(wsi);
-	size_t room = websocket->owner->message_bytes_max - websocket->message.len - websocket->empty_pieces;
+	size_t room = bound - websocket->message.len - websocket->empty_pieces;
 	if (!piece.len && !is_final)
 		room = room ? room - 1 : 0, websocket->empty_pieces++;
 	if (piece.len > room || ahead > room - piece.len || (!is_final && !room))
 		return fail(websocket, CLOSE_TOO_BIG);
-	if (is_final) {
-		deliver(websocket, piece);
-		return 0;
-	}
+	if (is_final && websocket->message.len == 0)
+		return deliver(websocket, piece);
 	buf_append_slice(&websocket->message, piece);
-	return buf_has_failed(&websocket->message) ? fail(websocket, CLOSE_INTERNAL) : 0;
+	if (buf_has_failed(&websocket->message))
+		return fail(websocket, CLOSE_INTERNAL);
+	return is_final ? deliver(websocket, buf_slice(&websocket->message)) : 0;
 }
 
-/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), and has put 1002 in place of a
- * code that nobody may send. Any other is echoed. */
+static int on_pong(struct websocket *websocket)
+{
+	if (!websocket->session)
+		return 0;
+	if (lws_get_reserved_bits(websocket->wsi))
+		return fail(websocket, CLOSE_PROTOCOL);
+	session_pong(websocket->session);
+	return 0;
+}
+
+/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), and one whose reason is not UTF-8 or that
+ * says that it is compressed; it has put 1002 in place of a code that nobody may send. Any other is echoed. */
 static int on_peer_close(struct websocket *websocket, struct slice payload)
 {
 	*websocket->owner->stirred = true;
-	if (payload.len == 1) {
-		fail(websocket, CLOSE_PROTOCOL);
-		return -1;
-	}
+	bool is_utf8 = payload.len < 2 || json_is_utf8((struct slice){payload.ptr + 2, payload.len - 2});
+	if (payload.len == 1 || !is_utf8 || lws_get_reserved_bits(websocket->wsi))
+		return fail(websocket, CLOSE_PROTOCOL);
 	char frame[4] = {(char)(0x80 | WSFRAME_CLOSE), 0};
 	if (payload.len >= 2) {
 		frame[1] = 2;
@@ -133,16 +167,13 @@ static int on_writable(struct websocket *websocket)
 
 /* Why the library is about to end a connection that nobody closed: the close reason that it noted, else whether the
  * peer went by itself. What is left are violations for which it notes nothing: lengths with the top bit set, long
- * control frames, a close reason that is not UTF-8. */
+ * control frames. */
 static enum close_cause cause_of_end(const struct websocket *websocket)
 {
 	if (websocket->owner->is_stopping)
 		return CLOSE_SHUTDOWN;
-	if (lws_get_close_length(websocket->wsi) >= 2) {
-		const unsigned char *payload = lws_get_close_payload(websocket->wsi);
-		unsigned code = (unsigned)payload[0] << 8 | payload[1];
-		return code == close_code(CLOSE_NOT_UTF8) ? CLOSE_NOT_UTF8 : CLOSE_PROTOCOL;
-	}
+	if (lws_get_close_length(websocket->wsi) >= 2)
+		return CLOSE_PROTOCOL;
 	char byte;
 	ssize_t got = recv(websocket->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	bool is_open = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
@@ -213,9 +244,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	case LWS_CALLBACK_RECEIVE:
 		return websocket->session ? on_receive(websocket, (struct slice){in, len}) : -1;
 	case LWS_CALLBACK_RECEIVE_PONG:
-		if (websocket->session)
-			session_pong(websocket->session);
-		return 0;
+		return on_pong(websocket);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		return websocket->session ? on_peer_close(websocket, (struct slice){in, len}) : -1;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
@@ -247,6 +276,7 @@ enum err websockets_open(struct websockets *websockets, uv_loop_t *loop, const s
 		.message_bytes_max = settings->message_bytes_max,
 		.stirred = settings->stirred,
 	};
+	compression_init(&websockets->compression);
 	websockets->context = library_open(loop, on_event, websockets);
 	if (!websockets->context)
 		return ERR_UNSUPPORTED;
@@ -255,13 +285,14 @@ enum err websockets_open(struct websockets *websockets, uv_loop_t *loop, const s
 }
 
 /* The head as the library gets it. It was judged already; written anew it holds nothing that the library's parser,
- * which has limits and leniencies of its own, could take differently. Extensions are not passed on, so none is
- * negotiated. */
-static void write_head(struct buf *out, struct slice key)
+ * which has limits and leniencies of its own, could take differently. Of extensions it says what was decided. */
+static void write_head(struct buf *out, const struct handshake *handshake)
 {
 	buf_append_text(out, "GET / HTTP/1.1\r\nHost: tracegate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-	buf_append_slice(out, key);
+	buf_append_slice(out, handshake->key);
+	if (handshake->deflate.server_bits)
+		buf_printf(out, "\r\nSec-WebSocket-Extensions: permessage-deflate; %s", handshake->deflate.parameters);
 	buf_append_text(out, "\r\n\r\n");
 }
 
@@ -272,8 +303,8 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 		return NULL;
 	websocket->port.ops = &websocket_port_ops;
 	websocket->owner = websockets;
-	websocket->front = handshake->front;
 	websocket->grants = handshake->grants ? grants_ref(handshake->grants) : NULL;
+	websocket->front = front_deflated(handshake->front, handshake->deflate.server_bits);
 	websocket->names_protocol = handshake->names_protocol;
 	websocket->fd = handshake->fd;
 	websocket->admission = handshake->admission;
@@ -294,7 +325,7 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 	struct websocket *websocket = prepare(websockets, handshake);
 	struct buf bytes;
 	buf_init(&bytes);
-	write_head(&bytes, handshake->key);
+	write_head(&bytes, handshake);
 	buf_append_slice(&bytes, handshake->behind);
 	if (!websocket || buf_has_failed(&bytes)) {
 		struct admission admission = handshake->admission;
@@ -307,6 +338,7 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 		return;
 	}
 	websockets->adopting = websocket;
+	compression_agree(&websockets->compression, handshake->deflate.parameters);
 	struct lws_vhost *vhost = lws_get_vhost_by_name(websockets->context, "default");
 	struct lws *wsi = lws_adopt_socket_vhost_readbuf(vhost, handshake->fd, bytes.bytes, bytes.len);
 	if (websockets->adopting) { /* refused before it saw the connection; the descriptor is closed */
@@ -328,4 +360,5 @@ void websockets_close_begin(struct websockets *websockets)
 void websockets_close_end(struct websockets *websockets)
 {
 	library_close_end(websockets->context);
+	compression_fini(&websockets->compression);
 }

@@ -17,6 +17,7 @@
 #include "common/base/err.h"
 #include "gateway/limiter/connections.h"
 #include "gateway/session/exchange.h"
+#include "gateway/wire/compression.h"
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/greeter.h"
 #include "gateway/wire/farewell.h"
@@ -31,6 +32,7 @@ struct websockets {
 	struct farewell *farewell;
 	const struct tls_relays *relays;
 	struct deadlines closings;  /* close frames that wait for their answer */
+	struct compression compression;
 	struct websocket *adopting; /* between the adoption and the library's first callback for it */
 	size_t message_bytes_max;
 	bool is_stopping;

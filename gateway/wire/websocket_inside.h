@@ -19,11 +19,13 @@ struct websocket {
 	const struct front *front;
 	struct grants *grants; /* for the session that is to be opened: a reference, or NULL */
 	struct deadline closing;
-	struct buf message;  /* the pieces of a message that is not complete; empty else, and then without memory */
+	struct buf message;  /* compressed or not, the pieces of a message that is not complete; empty else, and then without memory */
 	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */
 	int fd;
 	struct admission admission;
 	bool names_protocol;
+	bool is_compressed;  /* the message at hand */
+	bool is_first_frame; /* the frame at hand is the first of its message, and not whole yet */
 	bool is_closing; /* our close frame is sent or buffered: nothing may follow it */
 	bool is_dead;    /* nothing can be sent any more */
 	bool is_paused;  /* not read from, since something is buffered */
