@@ -113,6 +113,12 @@ static enum err copy_list(struct arena *arena, const struct value *list, struct 
 	return OK;
 }
 
+static bool starts_with(struct slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return text.len >= len && slice_is((struct slice){text.ptr, len}, prefix);
+}
+
 /* The filter's error speaks of its own members, "filter.session[2]"; here they are "sessions[2]". */
 static void rename_where(struct filter_error *error)
 {
@@ -122,7 +128,7 @@ static void rename_where(struct filter_error *error)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		size_t len = strlen(names[i].theirs);
 		char renamed[sizeof error->where + 8];
-		if (strncmp(error->where, names[i].theirs, len) != 0)
+		if (!starts_with(slice_of(error->where), names[i].theirs))
 			continue;
 		snprintf(renamed, sizeof renamed, "%s%s", names[i].ours, error->where + len);
 		snprintf(error->where, sizeof error->where, "%.*s", (int)sizeof error->where - 1, renamed);
@@ -164,8 +170,7 @@ static enum err compile_scope(const struct value *map, struct filter_patterns se
 static bool names_system(const struct grants *grants)
 {
 	for (size_t i = 0; i < grants->channel_count; i++) {
-		const struct slice *channel = &grants->channels[i];
-		if (channel->len >= strlen(SYSTEM_PREFIX) && memcmp(channel->ptr, SYSTEM_PREFIX, strlen(SYSTEM_PREFIX)) == 0)
+		if (starts_with(grants->channels[i], SYSTEM_PREFIX))
 			return true;
 	}
 	return false;

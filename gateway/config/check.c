@@ -182,6 +182,25 @@ static void check_order(struct load *load, enum option_id smaller, uint64_t low,
 		             settings[smaller].text, settings[smaller].origin);
 }
 
+/* An option with a mistake in it was meant to be something. */
+static bool is_given(const struct load *load, enum option_id id, const char *value)
+{
+	return !is_right(load, id) || *value;
+}
+
+void check_keys(struct load *load)
+{
+	const struct config *config = load->config;
+	bool has_keys = is_given(load, OPTION_auth_jwt_secret, config->auth_jwt_secret) ||
+	                is_given(load, OPTION_auth_jwt_keys_file, config->auth_jwt_keys_file) ||
+	                is_given(load, OPTION_auth_jwt_public_key_file, config->auth_jwt_public_key_file) ||
+	                is_given(load, OPTION_auth_api_keys_file, config->auth_api_keys_file);
+	if (is_right(load, OPTION_auth_required) && config->auth_required && !has_keys)
+		report(load, OPTION_auth_required, "yes",
+		       "needs keys: auth.jwt_secret_file, auth.jwt_keys_file, auth.jwt_public_key_file or auth.api_keys_file; "
+		       "with \"no\" everyone may read and publish everything");
+}
+
 void check_all(struct load *load)
 {
 	const struct config *config = load->config;

@@ -217,6 +217,8 @@ enum err config_load(int argc, char *const *argv, char *const *environment, stru
 	source_flags(&load, argc, argv, &action);
 	load_defaults(&load);
 	check_all(&load);
+	if (action == CONFIG_RUN || action == CONFIG_CHECK)
+		check_keys(&load);
 	if (action == CONFIG_HELP || action == CONFIG_VERSION)
 		ret_error->len = before; /* whoever asks for help gets it */
 	if (ret_error->len > before || buf_has_failed(ret_error)) {

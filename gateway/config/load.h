@@ -61,5 +61,6 @@ void source_flags(struct load *load, int argc, char *const *argv, enum config_ac
 const char *source_find_path(int argc, char *const *argv, char *const *environment);
 
 void check_all(struct load *load);
+void check_keys(struct load *load); /* whether a node that is to know its clients can; of a node that is to run */
 
 #endif

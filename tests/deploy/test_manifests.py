@@ -1,4 +1,5 @@
 """The Kubernetes manifests render and keep their promises; what they configure, the gateway understands."""
+import json
 import os
 import subprocess
 import tempfile
@@ -14,7 +15,9 @@ class Manifests(unittest.TestCase):
     def setUpClass(cls):
         rendered = subprocess.run(["kubectl", "kustomize", support.path("deploy", "kubernetes", "base")],
                                   capture_output=True, text=True, check=True).stdout
-        cls.objects = {item["kind"]: item for item in yaml.safe_load_all(rendered)}
+        items = list(yaml.safe_load_all(rendered))
+        cls.objects = {item["kind"]: item for item in items}
+        cls.secrets = {item["metadata"]["name"]: item for item in items if item["kind"] == "Secret"}
         cls.deployment = cls.objects["Deployment"]["spec"]
         cls.pod = cls.deployment["template"]["spec"]
         cls.container = cls.pod["containers"][0]
@@ -28,9 +31,11 @@ class Manifests(unittest.TestCase):
             with open(secret, "w") as file:
                 file.write("redis://redis:6379\n")
             self.assertIn(mounts["redis"] + "/redis-url", data)
+            self.assertIn(mounts["keys"] + "/api-keys.json", data)
+            keys = support.path("deploy", "kubernetes", "base", "api-keys.json")
             ini = os.path.join(folder, "tracegate.ini")
             with open(ini, "w") as file:
-                file.write(data.replace(mounts["redis"] + "/redis-url", secret))
+                file.write(data.replace(mounts["redis"] + "/redis-url", secret).replace(mounts["keys"] + "/api-keys.json", keys))
             checked = subprocess.run([support.GATEWAY, "--config", ini, "--check-config"], capture_output=True, text=True)
             self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
             return support.printed_configuration("--config", ini)
@@ -39,6 +44,19 @@ class Manifests(unittest.TestCase):
         configuration = self.configuration()
         self.assertEqual(configuration["preset"], "production")
         self.assertEqual(configuration["limits.connections_per_address"], "0")
+
+    def test_nobody_comes_in_before_keys_are_set(self):
+        self.assertEqual(self.configuration()["auth.required"], "yes")
+        with open(support.path("deploy", "kubernetes", "base", "api-keys.json")) as file:
+            self.assertEqual(json.load(file), {"keys": []})
+
+    def test_keys_reach_nodes_that_run(self):
+        volume = {volume["name"]: volume for volume in self.pod["volumes"]}["keys"]["secret"]
+        self.assertEqual(volume["secretName"], "tracegate-keys")
+        self.assertIn("tracegate-keys", self.secrets)
+        self.assertEqual(volume["defaultMode"], 0o440)
+        mount = {mount["name"]: mount for mount in self.container["volumeMounts"]}["keys"]
+        self.assertNotIn("subPath", mount)
 
     def test_a_node_has_time_to_drain(self):
         self.assertGreater(self.pod["terminationGracePeriodSeconds"], support.drain_seconds(self.configuration()))
@@ -79,7 +97,8 @@ class Manifests(unittest.TestCase):
     def test_volumes_hold_what_was_rendered(self):
         volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
         self.assertEqual(volumes["config"]["configMap"]["name"], self.objects["ConfigMap"]["metadata"]["name"])
-        self.assertEqual(volumes["redis"]["secret"]["secretName"], self.objects["Secret"]["metadata"]["name"])
+        self.assertIn(volumes["redis"]["secret"]["secretName"], self.secrets)
+        self.assertRegex(volumes["redis"]["secret"]["secretName"], r"^tracegate-redis-")
         self.assertEqual(volumes["redis"]["secret"]["defaultMode"], 0o440)
         mounts = {mount["name"]: mount["mountPath"] for mount in self.container["volumeMounts"]}
         self.assertEqual(self.container["args"], ["--config", mounts["config"] + "/tracegate.ini"])

@@ -6,6 +6,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
+static void try_for_urls(struct slice input)
+{
+	struct slice decoded;
+	char *text = malloc(BASE64URL_LEN(input.len) + 1), *back = malloc(input.len + 8);
+	if (!text || !back)
+		abort();
+	base64url_encode(input, text);
+	decoded.ptr = back;
+	if (!base64url_decode((struct slice){text, BASE64URL_LEN(input.len)}, back, &decoded.len) || !slice_equal(decoded, input))
+		abort();
+	if (base64url_decode(input, back, &decoded.len)) {
+		base64url_encode(decoded, text);
+		if (!slice_equal((struct slice){text, BASE64URL_LEN(decoded.len)}, input))
+			abort();
+	}
+	free(text);
+	free(back);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct slice input = {(const char *)bytes, len}, decoded;
@@ -23,5 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	free(text);
 	free(back);
+	try_for_urls(input);
 	return 0;
 }

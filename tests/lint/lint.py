@@ -182,6 +182,16 @@ def check_sleep(house):
                 house.find(f"{name}:{number}", "a test sleeps", "wait for an event or a metric with a deadline (poll)")
 
 
+def check_secrets(house):
+    """How long a comparison takes must not tell how much of a secret was guessed."""
+    call = re.compile(r"\b(strcmp|strncmp|memcmp|bcmp|strcasecmp|strncasecmp)\s*\(")
+    for name, text in house.files("gateway/auth", suffixes=(".c", ".h")):
+        for number, line in enumerate(code_only(text).splitlines(), 1):
+            if call.search(line):
+                house.find(f"{name}:{number}", "compares in a time that depends on what it compares",
+                           "CRYPTO_memcmp for secrets, or compare hashes; slice_is() for what is public")
+
+
 def check_unit_tests(house):
     """A module is tested where a test includes its header or, if it has none, any header of its room."""
     tests = dict(house.files("tests/unit", suffixes=(".c", ".h")))
@@ -202,7 +212,7 @@ def check_unit_tests(house):
 
 def check_house(root, program=None):
     house = House(root)
-    for check in (check_floors, check_cmake, check_fences, check_sizes, check_words, check_sleep, check_unit_tests):
+    for check in (check_floors, check_cmake, check_fences, check_sizes, check_words, check_sleep, check_secrets, check_unit_tests):
         check(house)
     if program:
         check_documentation(house, program)

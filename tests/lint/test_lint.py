@@ -72,6 +72,11 @@ class Rules(unittest.TestCase):
         self.write("tests/unit/base/test_a.c", "int main(void)\n{\n\tusleep(1);\n}\n")
         self.assert_found("a test sleeps")
 
+    def test_a_comparison_of_secrets_that_takes_its_time_is_found(self):
+        self.write("docs/layers.txt", LAYERS + "2 gateway/auth\n")
+        self.write("gateway/auth/a.h", "static int a(void)\n{\n\treturn memcmp(b, c, 1) + CRYPTO_memcmp(b, c, 1); /* strcmp( */\n}\n")
+        self.assert_found("compares in a time")
+
     def test_sleep_in_a_comment_or_text_is_no_sleep(self):
         self.write("tests/unit/base/test_a.c", '/* sleep(1) */ const char *a = "sleep(1)";\n')
         self.assertEqual(lint.check_house(self.root), [])

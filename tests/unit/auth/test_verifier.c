@@ -3,6 +3,7 @@
 
 #include "kit.h"
 
+#include "gateway/auth/algorithm.h"
 #include "gateway/auth/keyset.h"
 #include "gateway/auth/verifier.h"
 #include "tests/support/suite.h"

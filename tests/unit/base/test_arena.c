@@ -58,6 +58,18 @@ START_TEST(is_as_new_after_a_reset)
 }
 END_TEST
 
+START_TEST(what_is_wiped_reads_as_zeros)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	char *small = arena_copy(&arena, "secret", 6), *large = arena_alloc(&arena, 20000);
+	memset(large, 'x', 20000);
+	arena_wipe(&arena);
+	for (size_t i = 0; i < 20000; i++)
+		ck_assert(large[i] == 0 && small[i % 6] == 0);
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(copies_bytes_and_adds_a_nul)
 {
 	arena_init(&arena, LIMIT_BYTES);
@@ -75,6 +87,7 @@ int main(void)
 	tcase_add_test(cases, hands_out_aligned_memory_that_does_not_move);
 	tcase_add_test(cases, does_not_grow_past_its_limit);
 	tcase_add_test(cases, is_as_new_after_a_reset);
+	tcase_add_test(cases, what_is_wiped_reads_as_zeros);
 	tcase_add_test(cases, copies_bytes_and_adds_a_nul);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);

@@ -66,6 +66,42 @@ START_TEST(refuses_what_is_not_canonical)
 }
 END_TEST
 
+/* RFC 7515 appendix C, and what that of URLs has of its own. */
+START_TEST(for_urls_it_has_another_alphabet_and_no_padding)
+{
+	static const char *const url_pairs[][2] = {
+	    {"", ""},
+	    {"f", "Zg"},
+	    {"fo", "Zm8"},
+	    {"foo", "Zm9v"},
+	    {"foob", "Zm9vYg"},
+	    {"\x03\xEC\xFF\xE0\xC1", "A-z_4ME"},
+	    {"\xFB\xEF\xBE", "----"},
+	    {"\xFF\xFF\xFF", "____"},
+	};
+	for (size_t i = 0; i < sizeof url_pairs / sizeof *url_pairs; i++) {
+		char text[64], bytes[64];
+		size_t len = 99;
+		base64url_encode(slice_of(url_pairs[i][0]), text);
+		ck_assert(slice_is((struct slice){text, BASE64URL_LEN(strlen(url_pairs[i][0]))}, url_pairs[i][1]));
+		ck_assert(base64url_decode(slice_of(url_pairs[i][1]), bytes, &len));
+		ck_assert(slice_is((struct slice){bytes, len}, url_pairs[i][0]));
+	}
+}
+END_TEST
+
+START_TEST(for_urls_it_refuses_what_is_not_canonical)
+{
+	static const char *const texts[] = {"Z",     "Zh",    "Zm9",   "Zg==", "Zg=", "=",    "Zm9vZ", "Zm+v",
+	                                    "Zm/v",  "Zm9v\n", " Zm9v", "Zm.v", "%5A", "A-z_4MF", "\xc3\xa4"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		char bytes[64];
+		size_t len;
+		ck_assert_msg(!base64url_decode(slice_of(texts[i]), bytes, &len), "%s", texts[i]);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("base64");
@@ -73,6 +109,8 @@ int main(void)
 	tcase_add_test(cases, encodes_and_decodes_the_examples_of_the_standard);
 	tcase_add_test(cases, brings_every_byte_back);
 	tcase_add_test(cases, refuses_what_is_not_canonical);
+	tcase_add_test(cases, for_urls_it_has_another_alphabet_and_no_padding);
+	tcase_add_test(cases, for_urls_it_refuses_what_is_not_canonical);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);
 }

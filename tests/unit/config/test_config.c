@@ -100,12 +100,33 @@ START_TEST(takes_the_preset_from_every_source)
 	ck_assert_int_eq(config->preset, PRESET_TEST);
 	ck_assert_uint_eq(config->workers, 1);
 	config_free(config);
-	ck_assert_int_eq(load(flags, "TRACEGATE_PRESET=production"), OK);
+	ck_assert_int_eq(load(flags, "TRACEGATE_PRESET=production|TRACEGATE_AUTH_REQUIRED=no"), OK);
 	ck_assert_int_eq(config->preset, PRESET_PRODUCTION);
 	config_free(config);
 	snprintf(flags, sizeof flags, "--config=%s|--preset|high-performance", path);
-	ck_assert_int_eq(load(flags, "TRACEGATE_PRESET=production"), OK);
+	ck_assert_int_eq(load(flags, "TRACEGATE_PRESET=production|TRACEGATE_AUTH_REQUIRED=no"), OK);
 	ck_assert_int_eq(config->preset, PRESET_HIGH_PERFORMANCE);
+}
+END_TEST
+
+START_TEST(a_node_that_is_to_know_its_clients_needs_keys_before_it_runs)
+{
+	static const char *const presets[] = {"--preset=production", "--preset=high-performance", "--auth.required=yes"};
+	static const char wanted[] = "auth.required: \"yes\" needs keys: auth.jwt_secret_file";
+	char flags[128];
+	for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+		ck_assert_int_eq(load(presets[i], ""), ERR_INVALID);
+		ck_assert_msg(strstr(mistakes.bytes, wanted) == mistakes.bytes, "%s", mistakes.bytes);
+		snprintf(flags, sizeof flags, "%s|--check-config", presets[i]);
+		ck_assert_int_eq(load(flags, ""), ERR_INVALID);
+		snprintf(flags, sizeof flags, "%s|--print-config", presets[i]); /* looking is free */
+		ck_assert_int_eq(load(flags, ""), OK);
+		config_free(config);
+		snprintf(flags, sizeof flags, "%s|--auth.api_keys_file|keys.json", presets[i]);
+		ck_assert_int_eq(load(flags, ""), OK);
+		config_free(config);
+		config = NULL;
+	}
 }
 END_TEST
 
@@ -389,7 +410,7 @@ START_TEST(the_printed_file_gives_the_same_again)
 	char flags[256];
 	struct buf file;
 	buf_init(&file);
-	snprintf(flags, sizeof flags, "%s|--node.name=a  b|--workers=2|--log.level=info,redis=debug", preset_flags[_i]);
+	snprintf(flags, sizeof flags, "%s|--auth.required=no|--node.name=a  b|--workers=2|--log.level=info,redis=debug", preset_flags[_i]);
 	ck_assert_int_eq(load(flags, ""), OK);
 	struct config *first = config;
 	config_write_file(&file, first);
@@ -493,6 +514,7 @@ int main(void)
 	Suite *suite = suite_create("config");
 	TCase *cases = tcase_create("config");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
+	tcase_add_test(cases, a_node_that_is_to_know_its_clients_needs_keys_before_it_runs);
 	tcase_add_test(cases, starts_with_the_defaults_of_development);
 	tcase_add_test(cases, takes_the_preset_from_every_source);
 	tcase_add_test(cases, a_later_source_wins);
