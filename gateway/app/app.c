@@ -77,6 +77,15 @@ static void on_redis_state(void *context, bool is_up)
 		worker_notice(app->workers[i], is_up ? NOTICE_REDIS_UP : NOTICE_REDIS_DOWN);
 }
 
+static void on_memory(void *context, bool is_over)
+{
+	struct app *app = context;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_memory(app->workers[i], is_over);
+	if (app->historian && is_over)
+		historian_relieve(app->historian);
+}
+
 static uint64_t oldest_turn_ms(void *context)
 {
 	const struct app *app = context;
@@ -160,6 +169,7 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.message_bytes_max = config->limits_message_bytes,
 		.commands_per_second = config->limits_commands_per_second,
 		.events_per_second = config->limits_events_per_second,
+		.connections = app->connections,
 		.auth = app->auth,
 		.auth_timeout_ns = config->auth_timeout,
 		.history_events_per_second = config->limits_history_events_per_second,
@@ -265,7 +275,7 @@ static enum err start(struct app *app, char why[256])
 				     .oldest_turn_ms = oldest_turn_ms,
 				     .context = app};
 	struct hub_sink sink = {
-	    .batch = on_batch, .feed_state = on_feed_state, .redis_state = on_redis_state, .context = app};
+	    .batch = on_batch, .feed_state = on_feed_state, .memory = on_memory, .redis_state = on_redis_state, .context = app};
 	return hub_start(config, &app->node, &app->admin, sink, &app->hub, why);
 }
 

@@ -85,6 +85,13 @@ void ring_push(struct ring *ring, const struct record_batch *batch)
 		push(ring, batch->records[i]);
 }
 
+void ring_limit(struct ring *ring, size_t bytes_max)
+{
+	ring->bytes_max = bytes_max;
+	while (ring->bytes > bytes_max)
+		drop_oldest(ring);
+}
+
 struct record_id ring_start(const struct ring *ring)
 {
 	return ring->start;

@@ -26,6 +26,7 @@ void ring_push(struct ring *ring, const struct record_batch *batch);
 struct record_id ring_start(const struct ring *ring); /* exclusive */
 struct record_id ring_end(const struct ring *ring);   /* the newest id; equals ring_start() while empty */
 bool ring_covers(const struct ring *ring, struct record_id after); /* everything behind after is here, or nothing is behind it */
+void ring_limit(struct ring *ring, size_t bytes_max); /* another bound of bytes from now on; what is above it goes, oldest first */
 size_t ring_count(const struct ring *ring);
 
 /* A place in the ring is a number that grows and stays valid as records come and go. A reset leaves one out: nothing ever comes to the

@@ -273,6 +273,11 @@ struct states *states_new(const struct states_settings *settings, const struct s
 	return NULL;
 }
 
+void states_relieve(struct states *states)
+{
+	warm_fit(states->warm, 0);
+}
+
 void states_free(struct states *states)
 {
 	if (!states)

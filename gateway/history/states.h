@@ -47,6 +47,7 @@ void states_ask(struct states *states, struct question *question); /* QUESTION_S
 void states_cancel(struct states *states, const struct question *cancel); /* as QUESTION_CANCEL; may be about another kind's */
 void states_link(struct states *states, bool is_up); /* as archive_link */
 void states_position(struct states *states, const struct log_position *position);
+void states_relieve(struct states *states); /* forgets what nobody is at work with */
 uint64_t states_tick(struct states *states, uint64_t now_ns); /* deadlines; gives when it wants to be called next, UINT64_MAX: never */
 
 /* why: NULL, or what Redis refused. */

@@ -39,11 +39,15 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 {
 	bool is_up = atomic_load(&admin->node->redis_up);
 	bool is_draining = atomic_load(&admin->node->draining);
-	bool is_ready = is_up && !is_draining;
+	uint64_t over_since_ms = atomic_load(&admin->node->over_memory_since_ms), now_ms = clock_mono_ms();
+	bool is_over = over_since_ms && now_ms > over_since_ms && now_ms - over_since_ms > ADMIN_OVER_MEMORY_MS;
+	bool is_ready = is_up && !is_draining && !is_over;
 	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s", is_ready ? "true" : "false",
 	           is_up ? "up" : "down", is_draining ? "true" : "false");
 	if (admin->has_history)
 		buf_printf(ret_body, ",\"recorded\":%s", atomic_load(&admin->node->is_recorded) ? "true" : "false");
+	if (over_since_ms)
+		buf_append_text(ret_body, ",\"memory\":\"over\"");
 	buf_append_text(ret_body, "}\n");
 	return (struct admin_answer){is_ready ? 200 : 503, type_json};
 }

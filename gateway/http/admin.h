@@ -21,6 +21,8 @@ struct admin {
 };
 
 #define ADMIN_LOOP_LATE_MS 10000
+/* Over limits.memory for so long, the node is not ready: others are to have its new clients. */
+#define ADMIN_OVER_MEMORY_MS 10000
 
 struct admin_answer {
 	int status;               /* 200 404 405 503 */

@@ -15,6 +15,7 @@
 #include "gateway/http/responder.h"
 
 struct auth;
+struct connections;
 struct exchange;
 struct grants;
 
@@ -25,6 +26,7 @@ struct api {
 	bool is_draining;
 	unsigned retry_after_s;
 	struct auth *auth; /* NULL: no credential is good, and one is needed */
+	struct connections *connections; /* as in entry.h */
 };
 
 /* What a handler is given; valid while it opens its call. */

@@ -2,7 +2,9 @@
 
 #include "common/base/clock.h"
 #include "gateway/auth/auth.h"
+#include "gateway/http/admission_refusal.h"
 #include "gateway/http/credential.h"
+#include "gateway/session/allowance.h"
 
 static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message, enum metric metric)
 {
@@ -83,10 +85,30 @@ static bool judge_credential(const struct head *head, const struct entry_policy 
 	return let_in_unknown(policy, ret_entry, ret_refusal);
 }
 
+static bool judge_memory(const struct entry_policy *policy, struct refusal *ret_refusal)
+{
+	if (policy->is_over_memory)
+		*ret_refusal = refusal_over_memory;
+	return !policy->is_over_memory;
+}
+
+/* Who has yet to say who it is stays a stranger. */
+static bool judge_identity(const struct entry_policy *policy, struct entry *entry, struct refusal *ret_refusal)
+{
+	enum connections_verdict verdict = allowance_admit(policy->connections, policy->admission, entry->grants);
+	if (verdict == CONNECTIONS_ADMITTED)
+		return true;
+	*ret_refusal = *admission_refusal(verdict);
+	grants_unref(entry->grants);
+	entry->grants = NULL;
+	return false;
+}
+
 bool entry_judge(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
 {
 	*ret_entry = (struct entry){.origin = SLICE_NONE};
-	if (!judge_origin(head, policy, ret_entry, ret_refusal) || !judge_draining(policy, ret_refusal))
+	if (!judge_origin(head, policy, ret_entry, ret_refusal) || !judge_draining(policy, ret_refusal) || !judge_memory(policy, ret_refusal))
 		return false;
-	return slice_is(head->method, "OPTIONS") || judge_credential(head, policy, ret_entry, ret_refusal);
+	return slice_is(head->method, "OPTIONS") ||
+	       (judge_credential(head, policy, ret_entry, ret_refusal) && judge_identity(policy, ret_entry, ret_refusal));
 }

@@ -1,5 +1,5 @@
 /* Who may come in: the judgement that a WebSocket handshake and every request of the HTTP API pass alike. The origin, whether
- * this node still takes anybody, and the credential: who the client is and what it may. Pure but for the keys, which auth.h guards. */
+ * this node still takes anybody, and the credential: who the client is, what it may, and whether it has connections enough. Pure but for the keys, which auth.h guards. */
 #ifndef GATEWAY_HTTP_ENTRY_H
 #define GATEWAY_HTTP_ENTRY_H
 
@@ -9,7 +9,9 @@
 #include "gateway/http/head.h"
 #include "gateway/http/upgrade.h"
 
+struct admission;
 struct auth;
+struct connections;
 struct grants;
 
 #define ENTRY_NO_CREDENTIAL "Bearer realm=\"tracegate\""
@@ -23,6 +25,9 @@ struct entry_policy {
 	unsigned retry_after_s;
 	struct auth *auth;
 	bool may_tell_later; /* who it is, by a message: without a credential it comes in with no grants */
+	bool is_over_memory;             /* nobody new comes in */
+	struct connections *connections; /* counts those of an identity; NULL: nobody does */
+	struct admission *admission;     /* of this connection; counted in the name of whom it says it is */
 };
 
 struct entry {

@@ -12,6 +12,7 @@
 #include "gateway/session/bearer.h"
 #include "gateway/session/port.h"
 
+struct admission;
 struct call;
 struct responder;
 struct response;
@@ -38,6 +39,7 @@ struct responder {
 	const struct responder_ops *ops;
 	bool is_head_only;        /* HEAD: the head is sent, what is written is not */
 	bool is_tls;              /* the client speaks TLS to this node */
+	struct admission *admission; /* of its connection; NULL: not counted */
 	struct slice origin;      /* the allowed origin of a browser, for its answer; empty: none */
 };
 

@@ -5,6 +5,7 @@
 #include "gateway/http/entry.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/response.h"
+#include "gateway/session/relief.h"
 
 static const struct route {
 	const char *path;
@@ -147,7 +148,15 @@ struct call *api_open(const struct api *api, const struct head *head, const stru
 {
 	const struct route *route = find(head->path);
 	struct cors cors = api->cors;
-	const struct entry_policy policy = {&cors, api->is_draining, api->retry_after_s, api->auth, false};
+	const struct entry_policy policy = {
+		.cors = &cors,
+		.is_draining = api->is_draining,
+		.retry_after_s = api->retry_after_s,
+		.auth = api->auth,
+		.is_over_memory = exchange_is_over_memory(api->exchange),
+		.connections = api->connections,
+		.admission = responder->admission,
+	};
 	struct api_request request = {.api = api, .head = head, .body = body, .responder = responder};
 	struct entry entry;
 	struct refusal refusal;

@@ -137,7 +137,16 @@ enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrad
                                     const struct front **ret_front, struct grants **ret_grants, struct refusal *ret_refusal)
 {
 	static judge *const steps[] = {judge_path, judge_body, judge_upgrade, judge_key, judge_host};
-	const struct entry_policy entry_policy = {&policy->cors, policy->draining, policy->retry_after_s, policy->auth, true};
+	const struct entry_policy entry_policy = {
+		.cors = &policy->cors,
+		.is_draining = policy->draining,
+		.retry_after_s = policy->retry_after_s,
+		.auth = policy->auth,
+		.may_tell_later = true,
+		.is_over_memory = policy->is_over_memory,
+		.connections = policy->connections,
+		.admission = policy->admission,
+	};
 	struct entry entry;
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		if (!steps[i](head, policy, ret_refusal))

@@ -13,7 +13,9 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/front.h"
 
+struct admission;
 struct auth;
+struct connections;
 struct grants;
 
 struct upgrade_policy {
@@ -21,6 +23,9 @@ struct upgrade_policy {
 	bool draining;
 	unsigned retry_after_s;
 	struct auth *auth; /* NULL: no credential is good, and one is needed */
+	bool is_over_memory;
+	struct connections *connections; /* as in entry.h */
+	struct admission *admission;
 };
 
 enum upgrade_verdict { UPGRADE_GO, UPGRADE_REFUSE };

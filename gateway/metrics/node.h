@@ -17,6 +17,7 @@ struct node {
 	_Atomic bool is_recorder;        /* hub */
 	_Atomic bool is_recorded;        /* hub: events are delivered with ids */
 	_Atomic uint64_t log_last_ms, log_last_seq; /* hub: the last id delivered; may be torn against each other */
+	_Atomic uint64_t over_memory_since_ms; /* hub: monotonic; 0: it is not over limits.memory */
 	_Atomic uint64_t hub_turned_ms;  /* hub: monotonic time of its last turn */
 };
 

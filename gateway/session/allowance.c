@@ -45,6 +45,15 @@ struct slice allowance_identity(const struct grants *grants)
 	return grants && !grants->is_anonymous ? grants->identity : SLICE_NONE;
 }
 
+enum connections_verdict allowance_admit(struct connections *connections, struct admission *admission, const struct grants *grants)
+{
+	if (!connections || !admission || !grants)
+		return CONNECTIONS_ADMITTED;
+	bool is_granted = grants->limits.is_set[LIMIT_CONNECTIONS];
+	uint64_t limit = is_granted ? grants->limits.value[LIMIT_CONNECTIONS] : connections_identity_limit(connections);
+	return connections_identify(connections, admission, allowance_identity(grants), limit);
+}
+
 struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings)
 {
 	struct value *map = value_put(value_map(arena), "messageBytes", value_uint(arena, settings->message_bytes_max));
@@ -68,6 +77,11 @@ void session_allow(struct session *session, const struct grants *grants)
 	bucket_change(&session->excess, commands / 2 ? commands / 2 : commands, times(commands, EXCESS_SECONDS), now_ns);
 	bucket_change(&session->events, limit[LIMIT_EVENTS_PER_SECOND], 0, now_ns);
 	bucket_change(&session->past_events, limit[LIMIT_HISTORY_EVENTS_PER_SECOND], 0, now_ns);
+	/* Whether single records of a batch may be wanted depends on whether there is a rate. */
+	LIST_FOREACH(&session->subscriptions, at, following) {
+		struct subscription *subscription = LIST_ENTRY(at, struct subscription, in_session);
+		subscription_set_policy(subscription, subscription->policy);
+	}
 }
 
 bool session_may_take_past(const struct session *session, uint64_t now_ns)

@@ -8,6 +8,7 @@
 
 #include "common/base/slice.h"
 #include "gateway/auth/grants.h"
+#include "gateway/limiter/connections.h"
 
 struct arena;
 struct exchange_settings;
@@ -22,6 +23,9 @@ struct allowance {
 struct allowance allowance_of(const struct exchange_settings *settings, const struct grants *grants);
 /* In whose name connections are counted: none for anonymous clients. */
 struct slice allowance_identity(const struct grants *grants);
+/* Counts the connection in the name of whom the grants are; once they are there it is no stranger any more. NULL for any of the three:
+ * nothing is counted. */
+enum connections_verdict allowance_admit(struct connections *connections, struct admission *admission, const struct grants *grants) MUST_USE;
 /* The map of welcome.limits. NULL: no memory. */
 struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings);
 

@@ -7,6 +7,8 @@
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
 
+#define TOO_MANY_CONNECTIONS_RETRY_MS 2000
+
 static struct session *session_of(struct bearer *bearer)
 {
 	return LIST_ENTRY(bearer, struct session, bearer);
@@ -89,6 +91,10 @@ void request_auth(const struct request *request)
 		session_close(session, CLOSE_BAD_CREDENTIALS);
 	} else if (!may_become(session, grants)) {
 		request_fail(request, "identity_mismatch", "this connection is another identity's: open one of its own");
+		grants_unref(grants);
+	} else if (allowance_admit(session->exchange->settings.connections, session->port->admission, grants) != CONNECTIONS_ADMITTED) {
+		request_fail_for_now(request, "too_many_connections", "this identity has as many connections as it may have",
+				     TOO_MANY_CONNECTIONS_RETRY_MS);
 		grants_unref(grants);
 	} else {
 		become(request, grants);

@@ -17,6 +17,7 @@
 
 struct alarm;
 struct auth;
+struct connections;
 struct exchange;
 struct intake_fields;
 
@@ -48,6 +49,7 @@ struct exchange_settings {
 	size_t past_requests_max;     /* requests for the past under way, of one session */
 	size_t ring_records_max, ring_bytes_max;
 	size_t delta_bytes_max; /* for the texts that deltas refer to; 0: nobody gets deltas */
+	struct connections *connections; /* counts those of an identity that op auth tells; NULL: nobody does */
 	struct auth *auth;            /* judges the credentials that clients bring by op auth; NULL: none is good */
 	uint64_t auth_timeout_ns;     /* for a client that has to bring one */
 };

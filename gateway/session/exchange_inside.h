@@ -41,6 +41,7 @@ struct exchange {
 	uint64_t repeat_count;
 	uint64_t newest_live;       /* the unrecorded_count that who went live last has not seen */
 	bool is_redis_down;
+	bool is_over_memory;        /* relief.h */
 	struct ring *ring;
 	size_t ring_count;          /* as the metric has it */
 	struct list catchups;       /* struct catchup, all */

@@ -8,6 +8,7 @@
 
 #include "common/base/slice.h"
 
+struct admission;
 struct port;
 struct value;
 
@@ -38,6 +39,7 @@ struct port_ops {
 
 struct port {
 	const struct port_ops *ops;
+	struct admission *admission; /* of its connection; NULL: not counted */
 };
 
 #endif

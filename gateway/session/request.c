@@ -7,8 +7,11 @@
 #include "gateway/auth/access.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/relief.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
+
+#define OVER_MEMORY_RETRY_MS 2000
 
 /* The id is copied, since a value can stand in one map only. */
 static struct value *reply_to(struct arena *arena, const struct value *id)
@@ -172,6 +175,17 @@ static void refuse_unknown(const struct request *request, struct slice name)
 	buf_fini(&message);
 }
 
+/* Ops that make work which takes memory, and would not if they were refused. */
+static bool asks_for_more(struct slice name)
+{
+	static const char *const heavy[] = {"subscribe", "history", "state", "replay"};
+	for (size_t i = 0; i < sizeof heavy / sizeof heavy[0]; i++) {
+		if (slice_is(name, heavy[i]))
+			return true;
+	}
+	return false;
+}
+
 void request_answer(struct session *session, struct slice message, const struct value *body)
 {
 	struct request request = {
@@ -190,6 +204,12 @@ void request_answer(struct session *session, struct slice message, const struct 
 	struct slice name;
 	if (!request_required_string(&request, "op", &name))
 		return;
+	if (exchange_is_over_memory(session->exchange) && asks_for_more(name)) {
+		metric_add(METRIC_MEMORY_REFUSED, 1);
+		request_fail_for_now(&request, "over_memory", "the node uses as much memory as it may: try later, or another node",
+				     OVER_MEMORY_RETRY_MS);
+		return;
+	}
 	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
 		if (slice_is(name, ops[i].name)) {
 			handle(&request, &ops[i]);

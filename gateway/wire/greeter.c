@@ -14,6 +14,7 @@
 #include "gateway/http/head.h"
 #include "gateway/http/upgrade.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/relief.h"
 
 #define ROOM "wire"
 #define READ_BYTES 4096
@@ -149,6 +150,9 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 		.draining = greeting->greeter->is_draining,
 		.retry_after_s = RETRY_AFTER_S,
 		.auth = settings->auth,
+		.is_over_memory = exchange_is_over_memory(settings->exchange),
+		.connections = settings->connections,
+		.admission = &greeting->admission,
 	};
 	struct grants *grants = NULL;
 	policy.cors.is_tls = tls_relays_have(settings->relays, greeting->fd);

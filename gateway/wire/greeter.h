@@ -24,6 +24,7 @@
 #include "gateway/wire/tls_relay.h"
 
 struct auth;
+struct exchange;
 struct grants;
 struct head;
 
@@ -60,6 +61,7 @@ struct greeter_settings {
 	uint64_t timeout_ns;
 	struct connections *connections;
 	struct proxies proxies;
+	const struct exchange *exchange; /* whether it takes new work */
 };
 
 struct greeter {

@@ -220,6 +220,7 @@ struct http2_stream *http2_stream_new(struct http2_connection *connection, int32
 	if (!stream)
 		return NULL;
 	stream->responder.ops = &http2_responder_ops;
+	stream->responder.admission = &connection->admission;
 	stream->responder.is_tls = tls_relays_have(connection->owner->settings.relays, connection->fd);
 	stream->connection = connection;
 	stream->id = id;

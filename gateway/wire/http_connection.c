@@ -222,6 +222,7 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 	if (!connection)
 		return NULL;
 	connection->responder.ops = &http_responder_ops;
+	connection->responder.admission = &connection->admission;
 	connection->responder.is_tls = tls_relays_have(owner->relays, request->fd);
 	connection->owner = owner;
 	connection->fd = request->fd;

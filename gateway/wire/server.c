@@ -210,6 +210,7 @@ static void open_greeter(struct server *server, const struct server_settings *se
 		.timeout_ns = settings->handshake_timeout_ns,
 		.connections = settings->connections,
 		.proxies = settings->proxies,
+		.exchange = server->exchange,
 	};
 	greeter_init(&server->greeter, &server->loop, &greeter, &server->farewell, on_upgraded, on_requested,
 		     server);
@@ -223,6 +224,7 @@ static void open_http(struct server *server, const struct server_settings *setti
 				.exchange = server->exchange,
 				.cors = {settings->origins, settings->origin_count},
 				.auth = settings->auth,
+				.connections = settings->connections,
 				.message_bytes_max = settings->message_bytes_max,
 				.retry_after_s = HTTP_RETRY_AFTER_S,
 			},

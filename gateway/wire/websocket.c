@@ -302,6 +302,7 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	if (!websocket)
 		return NULL;
 	websocket->port.ops = &websocket_port_ops;
+	websocket->port.admission = &websocket->admission;
 	websocket->owner = websockets;
 	websocket->grants = handshake->grants ? grants_ref(handshake->grants) : NULL;
 	websocket->front = front_deflated(handshake->front, handshake->deflate.server_bits);

@@ -2,6 +2,8 @@
 
 #include <event2/event.h>
 #include <event2/thread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,6 +37,7 @@ struct historian {
 	struct event *wake, *due, *stop;
 	struct thread thread;
 	struct mailbox questions, positions;
+	_Atomic bool is_to_relieve;
 	struct upstream *upstream;
 	struct logscript *script;
 	struct archive *archive;
@@ -177,6 +180,8 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	struct historian *historian = argument;
+	if (atomic_exchange(&historian->is_to_relieve, false))
+		states_relieve(historian->desk.states);
 	struct mail *questions = mailbox_take_all(&historian->questions);
 	for (struct mail *at = mailbox_take_all(&historian->positions), *next; at; at = next) {
 		next = at->next;
@@ -300,6 +305,12 @@ enum err historian_start(const struct config *config, const char *node_name, his
 void historian_ask(struct historian *historian, struct question *question)
 {
 	mailbox_post(&historian->questions, &question->mail);
+}
+
+void historian_relieve(struct historian *historian)
+{
+	atomic_store(&historian->is_to_relieve, true);
+	wake(historian);
 }
 
 /* Without memory for the letter the next one, or a question that knows more, tells the same. */

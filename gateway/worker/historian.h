@@ -22,6 +22,9 @@ void historian_ask(struct historian *historian, struct question *question); /* o
 /* Where the log stands, as the feed says when it changes; to be told before those who may ask about it are. */
 void historian_tell(struct historian *historian, const struct log_position *position);
 
+/* The node is over limits.memory: what is kept only for those who may ask goes. */
+void historian_relieve(struct historian *historian);
+
 void historian_stop(struct historian *historian); /* joins the thread; questions are taken and not answered from then on; NULL is fine */
 void historian_free(struct historian *historian); /* after historian_stop(), when nobody asks any more; NULL is fine */
 

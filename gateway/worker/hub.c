@@ -11,6 +11,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/worker/admin_server.h"
 #include "gateway/worker/hub_feed.h"
+#include "gateway/worker/memory.h"
 
 #define TURN_MS 500
 #define LAST_WORDS_US 5000 /* for a lease that is given up at the very end */
@@ -21,6 +22,8 @@ struct hub {
 	struct event_base *base;
 	struct thread thread;
 	struct event *stop, *turn;
+	struct memory memory;
+	struct hub_sink sink;
 	struct admin_server *admin; /* NULL: no admin port */
 	struct hub_feed *feed;
 };
@@ -31,6 +34,9 @@ static void on_turn(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	struct hub *hub = argument;
 	atomic_store_explicit(&hub->node->hub_turned_ms, clock_mono_ms(), memory_order_relaxed);
+	enum memory_news news = memory_look(&hub->memory);
+	if (news != MEMORY_FINE)
+		hub->sink.memory(hub->sink.context, news == MEMORY_OVER);
 }
 
 /* It records to the end, for there may be nobody else; then another node is to take over at once. */
@@ -116,7 +122,8 @@ enum err hub_start(const struct config *config, struct node *node, const struct 
 		snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
 		return ERR_NOMEM;
 	}
-	*hub = (struct hub){.config = config, .node = node};
+	*hub = (struct hub){.config = config, .node = node, .sink = sink};
+	memory_init(&hub->memory, node, config->limits_memory);
 	enum err error = set_up(hub, admin, sink, ret_why);
 	if (!error) {
 		error = thread_start(&hub->thread, "hub", run_thread, hub);

@@ -19,6 +19,7 @@ struct hub;
 struct hub_sink {
 	void (*batch)(void *context, struct record_batch *batch);            /* borrowed */
 	void (*feed_state)(void *context, const struct feed_state *state);   /* each change; before the batches that it is about */
+	void (*memory)(void *context, bool is_over);                         /* at each look while over limits.memory, and once when below again */
 	void (*redis_state)(void *context, bool is_up);                      /* each change, proved by the heartbeat */
 	void *context;
 };

@@ -9,10 +9,11 @@
 #include "common/thread/mailbox.h"
 #include "common/thread/thread.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/session/relief.h"
 
 #define ROOM "worker"
 
-enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_AUTH, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_AUTH, LETTER_MEMORY, LETTER_DRAIN, LETTER_STOP };
 
 struct letter {
 	struct mail mail;
@@ -22,6 +23,7 @@ struct letter {
 		struct feed_state feed_state;
 		enum exchange_notice notice;
 		uint64_t spread_ns;
+		bool is_over;
 	};
 };
 
@@ -65,6 +67,9 @@ static void act_on(struct worker *worker, const struct letter *letter)
 		break;
 	case LETTER_AUTH:
 		exchange_auth_reloaded(worker->exchange);
+		break;
+	case LETTER_MEMORY:
+		exchange_memory(worker->exchange, letter->is_over);
 		break;
 	case LETTER_DRAIN:
 		server_stop_listening(worker->server);
@@ -213,6 +218,15 @@ void worker_auth_reloaded(struct worker *worker)
 	struct letter *letter = letter_new(LETTER_AUTH);
 	if (letter)
 		mailbox_post(&worker->mailbox, &letter->mail);
+}
+
+void worker_memory(struct worker *worker, bool is_over)
+{
+	struct letter *letter = letter_new(LETTER_MEMORY);
+	if (!letter)
+		return;
+	letter->is_over = is_over;
+	mailbox_post(&worker->mailbox, &letter->mail);
 }
 
 void worker_drain(struct worker *worker, uint64_t spread_ns)

@@ -25,6 +25,7 @@ void worker_feed_state(struct worker *worker, const struct feed_state *state);
 void worker_answer(struct worker *worker, struct answer *answer);      /* owns it; to a question of this worker */
 void worker_notice(struct worker *worker, enum exchange_notice notice);
 void worker_auth_reloaded(struct worker *worker);                       /* ends what was granted by keys that are gone */
+void worker_memory(struct worker *worker, bool is_over);             /* as exchange_memory() */
 void worker_drain(struct worker *worker, uint64_t spread_ns);          /* stops listening, tells and closes the sessions */
 size_t worker_session_count(const struct worker *worker);              /* and requests over HTTP; as of its last turn */
 uint64_t worker_turned_ms(const struct worker *worker);                /* monotonic time of its last turn; it turns at least once a second */

@@ -170,6 +170,24 @@ START_TEST(takes_no_records_without_ids)
 }
 END_TEST
 
+START_TEST(another_bound_lets_the_oldest_go_and_no_more_come)
+{
+	open_at(100, 100000, 10);
+	push(10, 11, 20);
+	size_t each = ring_at(ring, ring_find(ring, id(10)))->element.len;
+	ring_limit(ring, 3 * each);
+	assert_bounds(17, 20, 3);
+	push(20, 21, 22);
+	assert_bounds(19, 22, 3);
+	ring_limit(ring, 0);
+	assert_bounds(22, 22, 0);
+	ring_limit(ring, 100000);
+	push(22, 23, 30);
+	assert_bounds(22, 30, 8);
+	ring_free(ring);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ring");
@@ -182,6 +200,7 @@ int main(void)
 	tcase_add_test(cases, covers_what_begins_at_its_start_or_later);
 	tcase_add_test(cases, keeps_records_while_others_let_them_go);
 	tcase_add_test(cases, takes_no_records_without_ids);
+	tcase_add_test(cases, another_bound_lets_the_oldest_go_and_no_more_come);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);
 }

@@ -110,7 +110,7 @@ static inline struct grants *fake_grants(void)
 /* grants: NULL: the peer has yet to say who it is. */
 static UNUSED void peer_connect_as(struct peer *peer, struct exchange *exchange, struct grants *grants)
 {
-	*peer = (struct peer){.port = {&fake_ops}};
+	*peer = (struct peer){.port = {.ops = &fake_ops}};
 	peer->session = session_open(exchange, &front_json, &peer->port, grants);
 	ck_assert_ptr_nonnull(peer->session);
 }

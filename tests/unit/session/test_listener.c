@@ -39,7 +39,7 @@ static const struct port_ops listening_ops = {
 
 static void connect_listener(struct peer *listener)
 {
-	*listener = (struct peer){.port = {&listening_ops}};
+	*listener = (struct peer){.port = {.ops = &listening_ops}};
 	struct grants *grants = fake_grants();
 	listener->session = session_open(exchange, &front_sse, &listener->port, grants);
 	grants_unref(grants);

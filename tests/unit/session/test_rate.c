@@ -183,10 +183,40 @@ START_TEST(disconnect_closes_with_4502)
 }
 END_TEST
 
+START_TEST(the_past_has_a_rate_of_its_own_and_live_events_do_not_wait_for_it)
+{
+	peer_leave(&peer);
+	exchange_free(exchange);
+	struct exchange_settings settings = past_settings();
+	settings.events_per_second = 1000;
+	settings.history_events_per_second = 20;
+	settings.heartbeat_ns = 1000 * NS_PER_S;
+	settings.ring_records_max = 1000;
+	exchange = exchange_new(&settings);
+	peer_connect(&peer, exchange);
+	peer_next(&peer);
+	tell_feed(exchange, true);
+	record_events(exchange, 0, 60);
+	exchange_end_turn(exchange);
+	peer_subscribes(&peer, "");
+	peer_says(&peer, "{\"id\":7,\"op\":\"history\",\"channels\":[\"*\"],\"limit\":60}");
+	settle(exchange);
+	ck_assert_uint_eq(take_events(), 20);
+	pass(500);
+	ck_assert_uint_eq(take_events(), 10);
+	record_events(exchange, 0, 50);
+	exchange_end_turn(exchange);
+	ck_assert_uint_eq(take_events(), 50);
+	pass(1600);
+	ck_assert_uint_eq(take_events(), 30);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rate");
 	TCase *tests = tcase_create("rate");
+	tcase_add_test(tests, the_past_has_a_rate_of_its_own_and_live_events_do_not_wait_for_it);
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, what_is_over_the_rate_comes_later_and_nothing_is_lost);
