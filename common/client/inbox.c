@@ -1,5 +1,6 @@
 #include "common/client/inbox.h"
 
+#include "common/codec/deflate.h"
 #include "common/codec/json.h"
 
 #define KEEP_BYTES (256u * 1024)
@@ -9,12 +10,15 @@ void tgc_inbox_init(struct tgc_inbox *inbox, size_t limit)
 	*inbox = (struct tgc_inbox){.limit = limit};
 	buf_init(&inbox->bytes);
 	buf_init(&inbox->message);
+	buf_init(&inbox->plain);
 }
 
 void tgc_inbox_fini(struct tgc_inbox *inbox)
 {
 	buf_fini(&inbox->bytes);
 	buf_fini(&inbox->message);
+	buf_fini(&inbox->plain);
+	inflater_free(inbox->inflater);
 }
 
 void tgc_inbox_reset(struct tgc_inbox *inbox)
@@ -22,7 +26,7 @@ void tgc_inbox_reset(struct tgc_inbox *inbox)
 	buf_shrink(&inbox->bytes, KEEP_BYTES);
 	buf_shrink(&inbox->message, KEEP_BYTES);
 	inbox->at = 0;
-	inbox->in_message = false;
+	inbox->in_message = inbox->takes_deflate = false;
 }
 
 char *tgc_inbox_room(struct tgc_inbox *inbox, size_t bytes)
@@ -53,7 +57,8 @@ static const char *judge_header(const struct tgc_inbox *inbox, const struct wsfr
 	bool is_control = frame->op >= WSFRAME_CLOSE;
 	if (frame->masked)
 		return "a frame of the server is masked";
-	if (frame->rsv)
+	bool may_compress = inbox->takes_deflate && !is_control && frame->op != WSFRAME_CONTINUATION;
+	if (frame->rsv & ~(may_compress ? WSFRAME_RSV1 >> 4 : 0))
 		return "a reserved bit is set";
 	if (!is_control && inbox->in_message != (frame->op == WSFRAME_CONTINUATION))
 		return inbox->in_message ? "a new message inside a fragmented one" : "a continuation of nothing";
@@ -74,8 +79,18 @@ static struct tgc_inbox_item take_close(struct slice payload)
 	return json_is_utf8(item.payload) ? item : bad(1007, "a close reason that is not UTF-8");
 }
 
-static struct tgc_inbox_item message_of(const struct tgc_inbox *inbox, struct slice payload)
+static struct tgc_inbox_item message_of(struct tgc_inbox *inbox, struct slice payload)
 {
+	if (inbox->is_compressed) {
+		if (!inbox->inflater)
+			inbox->inflater = inflater_new();
+		buf_shrink(&inbox->plain, KEEP_BYTES);
+		enum err error = inbox->inflater ? inflater_run(inbox->inflater, payload, inbox->limit, &inbox->plain) : ERR_NOMEM;
+		if (error != OK)
+			return error == ERR_INVALID ? bad(1007, "a compressed message that cannot be read")
+						    : bad(1009, "a message longer than the limit, or no memory for it");
+		payload = buf_slice(&inbox->plain);
+	}
 	if (inbox->is_text && !json_is_utf8(payload))
 		return bad(1007, "a text message that is not UTF-8");
 	return (struct tgc_inbox_item){.kind = TGC_INBOX_MESSAGE, .payload = payload, .is_text = inbox->is_text};
@@ -83,8 +98,10 @@ static struct tgc_inbox_item message_of(const struct tgc_inbox *inbox, struct sl
 
 static struct tgc_inbox_item take_data(struct tgc_inbox *inbox, const struct wsframe *frame, struct slice payload)
 {
-	if (frame->op != WSFRAME_CONTINUATION)
+	if (frame->op != WSFRAME_CONTINUATION) {
 		inbox->is_text = frame->op == WSFRAME_TEXT;
+		inbox->is_compressed = frame->rsv;
+	}
 	bool is_first = !inbox->in_message;
 	inbox->in_message = !frame->final;
 	if (is_first && frame->final)

@@ -1,5 +1,6 @@
 /* An inbox turns the bytes that a gateway sends into messages and control frames, and refuses everything that RFC 6455
- * forbids a server to send. Owned by its client. Holds at most one message of the limit and what one read gave. */
+ * forbids a server to send. Owned by its client. Holds at most one message of the limit, compressed and not,
+ * and what one read gave. */
 #ifndef COMMON_CLIENT_INBOX_H
 #define COMMON_CLIENT_INBOX_H
 
@@ -10,12 +11,17 @@
 #include "common/codec/wsframe.h"
 #include "common/data/buf.h"
 
+struct inflater;
+
 struct tgc_inbox {
 	struct buf bytes;   /* received; those before at are consumed */
 	size_t at;
 	struct buf message; /* what came of a fragmented message */
 	bool in_message;
-	bool is_text;       /* of the message at hand */
+	bool is_text, is_compressed; /* of the message at hand */
+	bool takes_deflate; /* messages may be compressed */
+	struct inflater *inflater; /* NULL until one was */
+	struct buf plain;   /* what the last one was */
 	size_t limit;       /* longest message, in bytes */
 };
 

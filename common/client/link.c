@@ -197,7 +197,7 @@ static enum tgc_link_news begin_upgrade(struct tgc_link *link, uint64_t now_ms)
 	if (!random_bytes(nonce, sizeof nonce))
 		return fail(link, "the system gives no random numbers");
 	tgc_upgrade_key(nonce, link->key);
-	tgc_upgrade_request(&link->out, link->url, link->key, link->token, NULL);
+	tgc_upgrade_request(&link->out, link->url, link->key, link->token, NULL, link->offers_deflate);
 	if (buf_has_failed(&link->out))
 		return fail(link, "no memory for the handshake");
 	link->phase = TGC_LINK_UPGRADING;
@@ -311,8 +311,11 @@ static enum tgc_link_news step_upgrading(struct tgc_link *link, uint64_t now_ms)
 		enum tgc_link_news news = take_refusal(link, &answer, (struct slice){bytes.ptr + answer.head_len, bytes.len - answer.head_len});
 		return news == TGC_LINK_NOTHING && is_late ? fail(link, "no whole answer to the handshake in time") : news;
 	}
+	if (error == OK && answer.deflates && !link->offers_deflate)
+		return fail(link, "the 101 response chose an extension that was not offered");
 	if (error == OK) {
 		inbox->at += answer.head_len;
+		inbox->takes_deflate = answer.deflates;
 		link->phase = TGC_LINK_OPEN;
 		link->deadline_ms = UINT64_MAX;
 		return TGC_LINK_IS_OPEN;

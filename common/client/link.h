@@ -40,6 +40,7 @@ struct tgc_link {
 	struct tgc_inbox inbox;
 	struct buf out;   /* bytes before out_at are sent */
 	size_t out_at, out_max;
+	bool offers_deflate;
 	bool cannot_send; /* the peer takes nothing more; what it said before is still read */
 	bool has_ended;   /* the peer says nothing more */
 	/* Of the failure: */

@@ -72,6 +72,7 @@ static void set_up(struct tgc_client *client, const struct tgc_options *options)
 	client->next_sub = client->next_request = 1;
 	tgc_link_init(&client->link, options->message_bytes_max ? options->message_bytes_max : MESSAGE_BYTES_MAX,
 		      options->output_bytes_max ? options->output_bytes_max : OUTPUT_BYTES_MAX);
+	client->link.offers_deflate = !options->is_uncompressed;
 	list_init(&client->subs);
 	list_init(&client->pending);
 	buf_init(&client->text);

@@ -1,4 +1,4 @@
-/* tgclient, the C client of tracegate gateways (docs/protocol.md, docs/clients.md). For C11 and C++; needs libc, and OpenSSL for wss:// alone.
+/* tgclient, the C client of tracegate gateways (docs/protocol.md, docs/clients.md). For C11 and C++; needs libc and zlib, and OpenSSL for wss:// alone.
  *
  * A client keeps one WebSocket connection to any one of the nodes it was given, goes to another when that one fails, asks
  * there for every subscription again from where it was, and so gives its user each event once and in order. It has no
@@ -148,6 +148,7 @@ struct tgc_options { /* Zero in a number: the default. All is copied. */
 	const char *certificate_file; /* of this client, with its chain; NULL: none */
 	const char *key_file;         /* NULL: it is in certificate_file */
 	bool is_insecure;             /* takes any certificate: whoever sits between reads and writes along. For tests */
+	bool is_uncompressed;         /* does not offer permessage-deflate; else nodes compress what they send where that pays */
 	struct tgc_handlers handlers;
 	uint64_t connect_timeout_ms; /* 10000: until connected, and again until welcomed */
 	uint64_t backoff_min_ms;     /* 100: the pause after a first round of failures; doubled each round, jittered by half */

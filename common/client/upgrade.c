@@ -18,12 +18,15 @@ void tgc_upgrade_key(const uint8_t nonce[TGC_NONCE_BYTES], char ret_key[TGC_KEY_
 	ret_key[TGC_KEY_CHARS] = '\0';
 }
 
-void tgc_upgrade_request(struct buf *out, const struct tgc_url *url, const char *key, const char *token, const char *origin)
+void tgc_upgrade_request(struct buf *out, const struct tgc_url *url, const char *key, const char *token, const char *origin,
+			 bool offers_deflate)
 {
 	buf_printf(out,
 		   "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 		   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " TGC_SUBPROTOCOL "\r\n",
 		   url->target, url->authority, key);
+	if (offers_deflate)
+		buf_append_text(out, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n");
 	if (token)
 		buf_printf(out, "Authorization: Bearer %s\r\n", token);
 	if (origin)
@@ -75,6 +78,35 @@ static bool list_has(struct slice list, const char *word)
 		list = (struct slice){list.ptr + len, list.len - len};
 	}
 	return false;
+}
+
+/* Takes what comes before the next ";". */
+static struct slice take_parameter(struct slice *rest)
+{
+	const char *end = memchr(rest->ptr, ';', rest->len);
+	size_t len = end ? (size_t)(end - rest->ptr) : rest->len;
+	struct slice parameter = trim((struct slice){rest->ptr, len});
+	len += end != NULL;
+	*rest = (struct slice){rest->ptr + len, rest->len - len};
+	return parameter;
+}
+
+/* Whether the extension is the one that was offered, RFC 7692: the server must keep no context, and may name its window. */
+static bool is_deflate_offered(struct slice extension)
+{
+	bool keeps_context = true;
+	if (!slice_is(take_parameter(&extension), "permessage-deflate"))
+		return false;
+	while (extension.len) {
+		static const char window[] = "server_max_window_bits=";
+		struct slice parameter = take_parameter(&extension);
+		bool is_window = parameter.len > sizeof window - 1 && memcmp(parameter.ptr, window, sizeof window - 1) == 0;
+		if (slice_is(parameter, "server_no_context_takeover"))
+			keeps_context = false;
+		else if (!is_window && !slice_is(parameter, "client_no_context_takeover"))
+			return false;
+	}
+	return !keeps_context;
 }
 
 /* What the header lines of a response said; each text is a view into it. */
@@ -136,7 +168,7 @@ static const char *judge_switch(const struct seen *seen, const char *key)
 		return "the 101 response has a wrong Sec-WebSocket-Accept";
 	if (seen->protocol.len && !slice_is(seen->protocol, TGC_SUBPROTOCOL))
 		return "the 101 response chose a subprotocol that was not offered";
-	if (seen->extensions.len)
+	if (seen->extensions.len && !is_deflate_offered(seen->extensions))
 		return "the 101 response chose an extension that was not offered";
 	return NULL;
 }
@@ -176,6 +208,7 @@ enum err tgc_upgrade_read(struct slice bytes, const char *key, struct tgc_upgrad
 	answer.retry_after_s = read_number(seen.retry_after);
 	if (answer.status == 101)
 		answer.why = judge_switch(&seen, key);
+	answer.deflates = seen.extensions.len > 0;
 	*ret_answer = answer;
 	return answer.why ? ERR_INVALID : OK;
 }

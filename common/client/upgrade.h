@@ -3,6 +3,7 @@
 #ifndef COMMON_CLIENT_UPGRADE_H
 #define COMMON_CLIENT_UPGRADE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -16,14 +17,16 @@
 #define TGC_SUBPROTOCOL "tracegate.v1.json"
 
 void tgc_upgrade_key(const uint8_t nonce[TGC_NONCE_BYTES], char ret_key[TGC_KEY_CHARS + 1]);
-/* token and origin may be NULL. */
-void tgc_upgrade_request(struct buf *out, const struct tgc_url *url, const char *key, const char *token, const char *origin);
+/* token and origin may be NULL. offers_deflate: permessage-deflate without a context from message to message. */
+void tgc_upgrade_request(struct buf *out, const struct tgc_url *url, const char *key, const char *token, const char *origin,
+			 bool offers_deflate);
 
 struct tgc_upgrade_answer {
 	size_t head_len;
 	unsigned status;
 	int64_t content_length; /* -1: not told */
 	int64_t retry_after_s;  /* -1: not told */
+	bool deflates;          /* the node may compress its messages; it may not where that was not offered */
 	const char *why;        /* static; set with ERR_INVALID */
 };
 

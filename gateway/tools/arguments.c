@@ -135,6 +135,8 @@ static bool read_flag(struct arguments *arguments, const char *name)
 		arguments->format = FORMAT_NDJSON;
 	else if (strcmp(name, "--insecure") == 0)
 		arguments->insecure = true;
+	else if (strcmp(name, "--uncompressed") == 0)
+		arguments->uncompressed = true;
 	else if (strcmp(name, "--reverse") == 0)
 		arguments->reverse = true;
 	else if (strcmp(name, "--live") == 0)

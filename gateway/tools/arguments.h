@@ -23,7 +23,7 @@ struct arguments {
 	const char *ca_file, *certificate_file, *key_file;
 	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
 	enum format format;
-	bool insecure;
+	bool insecure, uncompressed;
 	bool reverse, live, control;
 	uint64_t count, limit;                  /* 0: no end */
 	uint64_t max_gap_ms;                    /* 0: not given */

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --ca-file FILE   wss://: the authorities of nodes' certificates, in PEM; else the system's\n"
 	"  --cert FILE      wss://: this client's certificate, --key FILE its key where it is not in the same file\n"
 	"  --insecure       wss://: takes any certificate; only for tests\n"
+	"  --uncompressed   asks for no compression\n"
 	"watch, history and replay:\n"
 	"  --channel GLOB   only these channels; may be given several times\n"
 	"  --session S      only this session; --agent A, --type T likewise; each may be given several times\n"
@@ -73,6 +74,7 @@ struct tgc_client *commands_client(const struct arguments *arguments, const stru
 					    .certificate_file = arguments->certificate_file,
 					    .key_file = arguments->key_file,
 					    .is_insecure = arguments->insecure,
+					    .is_uncompressed = arguments->uncompressed,
 					    .handlers = *handlers,
 					    .message_bytes_max = (size_t)256 * 1024 * 1024};
 	struct tgc_client *client = tgc_new(&options, why);

@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	check(tgc_subscribe(client, &(struct tgc_subscription){.channel_count = 0}, NULL) == TGC_OK);
 	client->state = TGC_OPEN;
+	client->link.inbox.takes_deflate = true;
 	tgc_enter(client);
 	tgc_subscriptions_sweep(client, 0); /* request 1 */
 	check(tgc_request(client, "{\"op\":\"history\"}", on_reply, &ended) == TGC_OK); /* request 2 */

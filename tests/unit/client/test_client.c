@@ -124,6 +124,63 @@ START_TEST(joins_fragments_with_control_frames_between_them)
 }
 END_TEST
 
+START_TEST(takes_the_extension_that_was_offered_and_no_other)
+{
+	static const struct {
+		const char *extension;
+		enum err result;
+	} answers[] = {
+		{"permessage-deflate; server_no_context_takeover", OK},
+		{"permessage-deflate;client_no_context_takeover ; server_no_context_takeover; server_max_window_bits=10", OK},
+		{"permessage-deflate", ERR_INVALID}, /* its window would be needed */
+		{"permessage-deflate; server_no_context_takeover; client_max_window_bits=10", ERR_INVALID},
+		{"permessage-bzip2; server_no_context_takeover", ERR_INVALID},
+	};
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		char text[512];
+		struct tgc_upgrade_answer answer;
+		snprintf(text, sizeof text,
+			 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " RFC_ACCEPT
+			 "\r\nSec-WebSocket-Extensions: %s\r\n\r\n",
+			 answers[i].extension);
+		ck_assert_msg(tgc_upgrade_read(slice_of(text), RFC_KEY, &answer) == answers[i].result, "%s", answers[i].extension);
+		ck_assert(answer.deflates);
+	}
+}
+END_TEST
+
+START_TEST(inflates_compressed_messages_within_the_limit)
+{
+	struct tgc_inbox inbox;
+	tgc_inbox_init(&inbox, 8);
+	inbox.takes_deflate = true;
+	receive(&inbox, "\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00", 9); /* "Hello", RFC 7692 section 7.2.3.1 */
+	struct tgc_inbox_item item = tgc_inbox_next(&inbox);
+	ck_assert(item.kind == TGC_INBOX_MESSAGE && slice_is(item.payload, "Hello"));
+	receive(&inbox, "\x41\x03\xF2\x48\xCD\x89\x00\x80\x04\xC9\xC9\x07\x00", 13);
+	ck_assert_int_eq(tgc_inbox_next(&inbox).kind, TGC_INBOX_PING);
+	item = tgc_inbox_next(&inbox);
+	ck_assert(item.kind == TGC_INBOX_MESSAGE && slice_is(item.payload, "Hello"));
+	receive(&inbox, "\x81\x02ok", 4);
+	ck_assert(slice_is(tgc_inbox_next(&inbox).payload, "ok"));
+	receive(&inbox, "\xC1\x02\xF2\x48", 4);
+	ck_assert_uint_eq(tgc_inbox_next(&inbox).code, 1007);
+	tgc_inbox_reset(&inbox);
+	inbox.takes_deflate = true;
+	inbox.limit = 7;
+	receive(&inbox, "\xC1\x05\x4A\x04\x12\x00\x00", 7); /* looks back before its start */
+	ck_assert_uint_eq(tgc_inbox_next(&inbox).code, 1007);
+	tgc_inbox_reset(&inbox);
+	inbox.takes_deflate = true;
+	receive(&inbox, "\xC1\x06\x4A\x4C\x84\x00\x00\x00", 8); /* "aaaaaaaa" */
+	ck_assert_uint_eq(tgc_inbox_next(&inbox).code, 1009);
+	tgc_inbox_reset(&inbox);
+	receive(&inbox, "\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00", 9); /* on a new connection that agreed on nothing */
+	ck_assert_uint_eq(tgc_inbox_next(&inbox).code, 1002);
+	tgc_inbox_fini(&inbox);
+}
+END_TEST
+
 static const struct {
 	const char *bytes;
 	size_t len;
@@ -158,6 +215,8 @@ int main(void)
 	tcase_add_loop_test(tests, takes_an_address_apart, 0, sizeof urls / sizeof urls[0]);
 	tcase_add_test(tests, walks_the_elements_of_an_array_as_they_are);
 	tcase_add_test(tests, accepts_only_the_answer_that_fits_its_key);
+	tcase_add_test(tests, takes_the_extension_that_was_offered_and_no_other);
+	tcase_add_test(tests, inflates_compressed_messages_within_the_limit);
 	tcase_add_test(tests, joins_fragments_with_control_frames_between_them);
 	tcase_add_loop_test(tests, refuses_what_a_server_must_not_send, 0, sizeof broken / sizeof broken[0]);
 	return suite_run(suite);
