@@ -22,8 +22,9 @@ struct arguments {
 	size_t session_count;
 	const char *ca_file, *certificate_file, *key_file;
 	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
+	bool uncompressed;
 	enum format format;
-	bool insecure, uncompressed;
+	bool insecure;
 	bool reverse, live, control;
 	uint64_t count, limit;                  /* 0: no end */
 	uint64_t max_gap_ms;                    /* 0: not given */
