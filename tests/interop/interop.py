@@ -12,7 +12,8 @@ import support
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.environ["TEST_INTEROP_DIR"]
 PROGRAM_S = 150  # longer than any one wait of a program, which says what it waited for
-NODE_OPTIONS = ("--preset", "test", "--log.level", "warn")
+# Clients may be busy for as long as a connection that they keep waits for its next request.
+NODE_OPTIONS = ("--preset", "test", "--log.level", "warn", "--handshake.timeout", "10s")
 
 
 def read(path):

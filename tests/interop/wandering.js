@@ -131,5 +131,3 @@ test("when their node is killed clients go on at another, each event once", asyn
 		await other.close();
 	}
 });
-
-test.after(() => redis.close());

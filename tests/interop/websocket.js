@@ -180,5 +180,3 @@ test("the node closes with 1001 or 1012 when it is told to stop, behind the noti
 	assert.ok(reconnectInMs >= 0);
 	assert.ok([1001, 1012].includes((await within("the close", client.closed)).code));
 });
-
-test.after(() => redis.close());

@@ -2,7 +2,7 @@
 "use strict";
 const assert = require("node:assert");
 const { encode, decode } = require("@msgpack/msgpack");
-const { Queue, within } = require("./setup");
+const { own, Queue, within } = require("./setup");
 const { check, checkFromNode } = require("./schema");
 
 class Refused extends Error {
@@ -34,7 +34,7 @@ const encodings = {
 	},
 	msgpack: {
 		subprotocol: "tracegate.v1.msgpack",
-		pack: (message) => encode(message, { useBigInt64: true }),
+		pack: (message) => encode(message, { useBigInt64: true, maxDepth: 200 }),
 		unpack(data) {
 			assert.ok(data instanceof ArrayBuffer, "a binary frame");
 			const exact = decode(new Uint8Array(data), { useBigInt64: true });
@@ -63,6 +63,7 @@ class Conversation {
 		socket.binaryType = "arraybuffer";
 		this.closed = new Promise((resolve) => socket.addEventListener("close", resolve));
 		socket.addEventListener("error", () => {});
+		own(() => (socket.terminate ? socket.terminate() : socket.close()));
 		socket.addEventListener("message", ({ data }) => this.receive(data));
 	}
 

@@ -1,6 +1,7 @@
 // What every program here is given: the nodes, Redis, and how to wait. All waits have a deadline.
 "use strict";
 const net = require("node:net");
+const test = require("node:test");
 const { once } = require("node:events");
 
 const DEADLINE_MS = 20000;
@@ -29,6 +30,17 @@ async function until(what, condition) {
 	}
 }
 
+const owned = new Set();
+
+/** What else would keep the program alive is ended behind the last test, whatever became of the tests. */
+function own(end) {
+	owned.add(end);
+}
+
+test.after(() => {
+	for (const end of owned) end();
+});
+
 /** What a node counts: tracegate_<name>. */
 async function metric(node, name) {
 	const page = await (await fetch(`http://127.0.0.1:${node.admin}/metrics`)).text();
@@ -41,12 +53,12 @@ async function metric(node, name) {
 class Queue {
 	constructor() {
 		this.items = [];
-		this.wake = () => {};
+		this.waiting = [];
 	}
 
 	put(item) {
 		this.items.push(item);
-		this.wake();
+		for (const wake of this.waiting.splice(0)) wake();
 	}
 
 	/** Takes the first item that is accepted; those before it stay. An Error that was put is thrown. */
@@ -56,7 +68,7 @@ class Queue {
 				const at = this.items.findIndex((item) => item instanceof Error || accept(item));
 				if (at >= 0 && !(this.items[at] instanceof Error)) return this.items.splice(at, 1)[0];
 				if (at >= 0) throw this.items[at];
-				await new Promise((resolve) => (this.wake = resolve));
+				await new Promise((resolve) => this.waiting.push(resolve));
 			}
 		};
 		return within(() => `${what}; there are ${JSON.stringify(this.items).slice(0, 600)}`, look(), ms);
@@ -69,6 +81,7 @@ class Redis {
 		this.socket = net.connect(redisPort, "127.0.0.1");
 		this.socket.setNoDelay(true);
 		this.waiting = [];
+		own(() => this.socket.destroy());
 		let rest = "";
 		this.socket.on("data", (data) => {
 			const lines = (rest + data).split("\r\n");
@@ -94,9 +107,6 @@ class Redis {
 		return Number(line.slice(1));
 	}
 
-	close() {
-		this.socket.destroy();
-	}
 }
 
 /** A TCP hop in front of a node, for clients that know one address only: it can be cut, and lead to another node. */
@@ -109,6 +119,7 @@ class Link {
 		link.server.listen(0, "127.0.0.1");
 		await once(link.server, "listening");
 		link.port = link.server.address().port;
+		own(() => link.close());
 		return link;
 	}
 
@@ -154,4 +165,4 @@ function randomFrom(seed) {
 	return { below: (n) => next() % n, pick: (list) => list[next() % list.length], word: next };
 }
 
-module.exports = { nodes, redisPort, within, pass, until, metric, Queue, Redis, Link, randomFrom, DEADLINE_MS };
+module.exports = { own, nodes, redisPort, within, pass, until, metric, Queue, Redis, Link, randomFrom, DEADLINE_MS };
