@@ -86,6 +86,13 @@ static void on_memory(void *context, bool is_over)
 		historian_relieve(app->historian);
 }
 
+static void on_disconnect(void *context, struct disconnection *disconnection)
+{
+	struct app *app = context;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_disconnect(app->workers[i], disconnection);
+}
+
 static uint64_t oldest_turn_ms(void *context)
 {
 	const struct app *app = context;
@@ -275,7 +282,7 @@ static enum err start(struct app *app, char why[256])
 				     .oldest_turn_ms = oldest_turn_ms,
 				     .context = app};
 	struct hub_sink sink = {
-	    .batch = on_batch, .feed_state = on_feed_state, .memory = on_memory, .redis_state = on_redis_state, .context = app};
+	    .batch = on_batch, .feed_state = on_feed_state, .memory = on_memory, .redis_state = on_redis_state, .disconnect = on_disconnect, .context = app};
 	return hub_start(config, &app->node, &app->admin, sink, &app->hub, why);
 }
 

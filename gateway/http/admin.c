@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/codec/json.h"
 #include "common/protocol/log.h"
+#include "gateway/http/head.h"
 #include "gateway/metrics/metrics.h"
 
 static const char type_json[] = "application/json";
@@ -16,14 +17,21 @@ typedef struct admin_answer answer(const struct admin *admin, struct buf *ret_bo
 static struct admin_answer refuse(int status, const char *code, const char *message, struct buf *ret_body)
 {
 	buf_printf(ret_body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, message);
-	return (struct admin_answer){status, type_json};
+	return (struct admin_answer){status, type_json, NULL};
+}
+
+static struct admin_answer refuse_method(const char *message, const char *allow, struct buf *ret_body)
+{
+	struct admin_answer refusal = refuse(405, "method_not_allowed", message, ret_body);
+	refusal.allow = allow;
+	return refusal;
 }
 
 static struct admin_answer answer_metrics(const struct admin *admin, struct buf *ret_body)
 {
 	(void)admin;
 	metrics_write(ret_body, TRACEGATE_VERSION);
-	return (struct admin_answer){200, type_metrics};
+	return (struct admin_answer){200, type_metrics, NULL};
 }
 
 static struct admin_answer answer_health(const struct admin *admin, struct buf *ret_body)
@@ -32,7 +40,7 @@ static struct admin_answer answer_health(const struct admin *admin, struct buf *
 	uint64_t turned_ms = admin->oldest_turn_ms(admin->context);
 	bool is_late = now_ms > turned_ms && now_ms - turned_ms > ADMIN_LOOP_LATE_MS;
 	buf_append_text(ret_body, is_late ? "a loop hangs\n" : "ok\n");
-	return (struct admin_answer){is_late ? 503 : 200, type_text};
+	return (struct admin_answer){is_late ? 503 : 200, type_text, NULL};
 }
 
 static struct admin_answer answer_ready(const struct admin *admin, struct buf *ret_body)
@@ -49,7 +57,7 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 	if (over_since_ms)
 		buf_append_text(ret_body, ",\"memory\":\"over\"");
 	buf_append_text(ret_body, "}\n");
-	return (struct admin_answer){is_ready ? 200 : 503, type_json};
+	return (struct admin_answer){is_ready ? 200 : 503, type_json, NULL};
 }
 
 /* The last id that was delivered, or null. */
@@ -80,7 +88,7 @@ static struct admin_answer answer_node(const struct admin *admin, struct buf *re
 	append_last(node, ret_body);
 	buf_printf(ret_body, "},\"draining\":%s,\"uptimeMs\":%" PRIu64 "}\n",
 	           atomic_load(&node->draining) ? "true" : "false", now_ms - node->started_mono_ms);
-	return (struct admin_answer){200, type_json};
+	return (struct admin_answer){200, type_json, NULL};
 }
 
 static const struct {
@@ -98,8 +106,52 @@ struct admin_answer admin_answer(const struct admin *admin, struct slice method,
 		if (!slice_is(path, pages[i].path))
 			continue;
 		if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
-			return refuse(405, "method_not_allowed", "this page knows GET and HEAD only", ret_body);
+			return refuse_method("this page knows GET and HEAD only", "GET, HEAD", ret_body);
 		return pages[i].answer(admin, ret_body);
 	}
 	return refuse(404, "not_found", "there is no such page here", ret_body);
+}
+
+/* "application/json", with parameters or without. */
+static bool is_json(struct slice content_type)
+{
+	const struct slice json = SLICE_LITERAL("application/json");
+	if (content_type.len < json.len || !head_is_same_word((struct slice){content_type.ptr, json.len}, json))
+		return false;
+	return content_type.len == json.len || content_type.ptr[json.len] == ';' || content_type.ptr[json.len] == ' ';
+}
+
+struct admin_answer admin_read_order(const struct admin_request *request, struct disconnect *ret_order, struct buf *ret_body)
+{
+	char why[DISCONNECT_WHY];
+	if (!slice_is(request->method, "POST"))
+		return refuse_method("this page knows POST only", "POST", ret_body);
+	if (!request->has_length)
+		return refuse(411, "length_required", "say how long the body is", ret_body);
+	if (!is_json(request->content_type))
+		return refuse(415, "unsupported_media_type", "Content-Type must be application/json", ret_body);
+	switch (disconnect_read(request->body, ret_order, why)) {
+	case OK:
+		return (struct admin_answer){0, type_json, NULL};
+	case ERR_NOMEM:
+		return refuse(503, "internal", "the gateway is out of memory", ret_body);
+	default:
+		break;
+	}
+	buf_append_text(ret_body, "{\"error\":{\"code\":\"bad_request\",\"message\":");
+	json_append_string(ret_body, slice_of(why));
+	buf_append_text(ret_body, "}}\n");
+	return (struct admin_answer){400, type_json, NULL};
+}
+
+struct admin_answer admin_answer_order(const struct admin *admin, size_t ended, bool is_told, struct buf *ret_body)
+{
+	buf_append_text(ret_body, "{\"node\":");
+	json_append_string(ret_body, slice_of(admin->node->name));
+	buf_printf(ret_body, ",\"disconnected\":%zu,\"told\":%s", ended, is_told ? "true" : "false");
+	if (!is_told)
+		buf_append_text(ret_body, ",\"error\":{\"code\":\"unavailable\",\"message\":"
+					  "\"this node has no connection to Redis: the other nodes were not told\"}");
+	buf_append_text(ret_body, "}\n");
+	return (struct admin_answer){is_told ? 200 : 503, type_json, NULL};
 }

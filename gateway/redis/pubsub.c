@@ -36,7 +36,8 @@ struct pubsub {
 	const struct pubsub_settings *settings;
 	struct pubsub_owner owner;
 	struct message message;
-	size_t channel_count;    /* the heartbeat's, and the live one */
+	struct slice channels[3]; /* the heartbeat's, the live one, the control one, as far as they are */
+	size_t channel_count;
 	size_t answered, denied; /* of the subscriptions: the channels' first, then the patterns' */
 	struct pattern patterns[];
 };
@@ -54,7 +55,7 @@ static struct slice subscription_name(const struct pubsub *pubsub, size_t index)
 {
 	if (index >= pubsub->channel_count)
 		return pubsub->patterns[index - pubsub->channel_count].text;
-	return index == 0 ? pubsub->settings->heartbeat_channel : pubsub->settings->live_channel;
+	return pubsub->channels[index];
 }
 
 static size_t subscription_count(const struct pubsub *pubsub)
@@ -114,12 +115,17 @@ static bool is_live(const struct pubsub *pubsub, struct slice channel)
 	return pubsub->settings->live_channel.len > 0 && slice_equal(channel, pubsub->settings->live_channel);
 }
 
+static bool is_control(const struct pubsub *pubsub, struct slice channel)
+{
+	return pubsub->settings->control_channel.len > 0 && slice_equal(channel, pubsub->settings->control_channel);
+}
+
 static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 {
 	struct slice pattern = message_part(&pubsub->message, 1);
 	struct slice channel = message_part(&pubsub->message, 2);
 	if (begins_with(channel, pubsub->settings->heartbeat_prefix) || is_live(pubsub, channel) ||
-	    is_repeated(pubsub, pattern, channel))
+	    is_control(pubsub, channel) || is_repeated(pubsub, pattern, channel))
 		return;
 	if (payload.len > pubsub->settings->payload_bytes_max) {
 		metric_add(METRIC_DROPPED_OVERSIZE, 1);
@@ -128,10 +134,20 @@ static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 	pubsub->owner.on_message(pubsub->owner.context, pattern, channel, payload);
 }
 
+static void handle_control_message(const struct pubsub *pubsub, struct slice payload)
+{
+	if (payload.len > PUBSUB_CONTROL_BYTES_MAX)
+		metric_add(METRIC_DROPPED_OVERSIZE, 1);
+	else
+		pubsub->owner.on_control(pubsub->owner.context, payload);
+}
+
 static void handle_channel_message(struct pubsub *pubsub, struct slice payload)
 {
 	if (is_live(pubsub, message_part(&pubsub->message, 1)))
 		pubsub->owner.on_live(pubsub->owner.context, payload);
+	else if (is_control(pubsub, message_part(&pubsub->message, 1)))
+		handle_control_message(pubsub, payload);
 	else
 		pubsub->owner.on_heartbeat(pubsub->owner.context, payload);
 }
@@ -246,6 +262,16 @@ static bool may_both_match(struct slice a, struct slice b)
 	return memcmp(a.ptr, b.ptr, shorter) == 0;
 }
 
+static void set_channels(struct pubsub *pubsub)
+{
+	const struct slice channels[] = {
+	    pubsub->settings->heartbeat_channel, pubsub->settings->live_channel, pubsub->settings->control_channel};
+	for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+		if (channels[i].len > 0)
+			pubsub->channels[pubsub->channel_count++] = channels[i];
+	}
+}
+
 static void set_patterns(struct pubsub *pubsub)
 {
 	for (size_t i = 0; i < pubsub->settings->pattern_count; i++) {
@@ -285,7 +311,7 @@ enum err pubsub_start(struct link *link, const struct pubsub_settings *settings,
 		return ERR_NOMEM;
 	pubsub->settings = settings;
 	pubsub->owner = owner;
-	pubsub->channel_count = settings->live_channel.len > 0 ? 2 : 1;
+	set_channels(pubsub);
 	buf_init(&pubsub->message.scratch);
 	set_patterns(pubsub);
 	const struct link_stream stream = {.functions = &functions, .on_read_end = on_read_end, .context = pubsub};

@@ -287,6 +287,12 @@ static void on_live(void *context, struct slice payload)
 	upstream->owner.on_live(upstream->owner.context, payload);
 }
 
+static void on_control(void *context, struct slice payload)
+{
+	struct upstream *upstream = context;
+	upstream->owner.on_control(upstream->owner.context, payload);
+}
+
 static void on_read_end(void *context)
 {
 	struct upstream *upstream = context;
@@ -322,6 +328,7 @@ void upstream_subscribe(struct upstream *upstream)
 	const struct pubsub_owner owner = {
 	    .on_message = on_message,
 	    .on_live = on_live,
+	    .on_control = on_control,
 	    .on_heartbeat = on_heartbeat,
 	    .on_read_end = on_read_end,
 	    .on_ready = on_subscribed,
@@ -456,6 +463,7 @@ static void set_names(struct upstream *upstream)
 	    .heartbeat_channel = slice_of(upstream->channel),
 	    .heartbeat_prefix = slice_of(upstream->channel_prefix),
 	    .live_channel = slice_of(upstream->settings.live_channel),
+	    .control_channel = slice_of(upstream->settings.control_channel),
 	    .patterns = upstream->settings.patterns,
 	    .pattern_count = upstream->settings.pattern_count,
 	    .payload_bytes_max = upstream->settings.payload_bytes_max,

@@ -27,6 +27,7 @@ struct upstream_settings {
 	const struct slice *patterns;
 	size_t pattern_count;
 	const char *live_channel; /* what the log says; NULL: none */
+	const char *control_channel; /* what nodes tell one another; NULL: none */
 	uint64_t connect_timeout_ns, backoff_min_ns, backoff_max_ns;
 	uint64_t heartbeat_ns; /* three times this without a heartbeat and the links are broken */
 	uint64_t payload_bytes_max;
@@ -35,6 +36,7 @@ struct upstream_settings {
 struct upstream_owner {
 	void (*on_message)(void *context, struct slice channel, struct slice payload); /* borrowed for the call */
 	void (*on_live)(void *context, struct slice payload); /* on the live channel, in order with the messages; NULL where there is none */
+	void (*on_control)(void *context, struct slice payload); /* on the control channel; NULL where there is none */
 	void (*on_read_end)(void *context);            /* after the messages of one read of the socket */
 	/* Commands go from now on, nothing is subscribed yet: the owner calls upstream_subscribe(), now or within
 	 * connect_timeout_ns. NULL: it subscribes by itself. */

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "gateway/auth/auth.h"
+#include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
 
 static void end(struct bearer *bearer, enum close_cause cause, const char *reason)
@@ -119,5 +120,6 @@ size_t exchange_disconnect(struct exchange *exchange, const struct exchange_culp
 		count++;
 	}
 	arena_reset(&exchange->arena);
+	metric_add(METRIC_DISCONNECTED, count);
 	return count;
 }

@@ -271,6 +271,7 @@ static enum err set_up(struct historian *historian, const struct config *config,
 		return error;
 	historian->settings.upstream.pattern_count = 0;
 	historian->settings.upstream.live_channel = NULL;
+	historian->settings.upstream.control_channel = NULL;
 	snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
 	mailbox_init(&historian->questions, wake, historian);
 	mailbox_init(&historian->positions, wake, historian);

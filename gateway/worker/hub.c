@@ -4,12 +4,14 @@
 #include <event2/thread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/thread/thread.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/worker/admin_server.h"
+#include "gateway/worker/disconnection.h"
 #include "gateway/worker/hub_feed.h"
 #include "gateway/worker/memory.h"
 
@@ -98,8 +100,19 @@ static void on_libevent_line(int severity, const char *line)
 		log_warn("hub", "libevent", log_text("text", line));
 }
 
+/* Here first, so that it happens also where nobody else can be told. */
+static bool on_disconnect(void *context, struct disconnection *disconnection)
+{
+	struct hub *hub = context;
+	const struct disconnect *order = &disconnection->order;
+	if (!order->client || strcmp(order->node, hub->node->name) == 0)
+		hub->sink.disconnect(hub->sink.context, disconnection);
+	return hub_feed_tell(hub->feed, order);
+}
+
 static enum err set_up(struct hub *hub, const struct admin *admin, struct hub_sink sink, char ret_why[256])
 {
+	const struct admin_deeds deeds = {.disconnect = on_disconnect, .context = hub};
 	event_set_log_callback(on_libevent_line);
 	snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
 	enum err error = make_loop(hub);
@@ -108,7 +121,7 @@ static enum err set_up(struct hub *hub, const struct admin *admin, struct hub_si
 	if (error || !hub->config->admin_listen || !*hub->config->admin_listen)
 		return error;
 	char why[256];
-	error = admin_server_new(hub->base, hub->config->admin_listen, admin, &hub->admin, why);
+	error = admin_server_new(hub->base, hub->config->admin_listen, admin, deeds, &hub->admin, why);
 	if (error)
 		snprintf(ret_why, 256, "admin.listen: %.240s", why);
 	return error;

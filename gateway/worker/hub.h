@@ -13,6 +13,7 @@
 #include "gateway/http/admin.h"
 #include "gateway/metrics/node.h"
 
+struct disconnection;
 struct hub;
 
 /* All on the hub's thread. */
@@ -21,6 +22,8 @@ struct hub_sink {
 	void (*feed_state)(void *context, const struct feed_state *state);   /* each change; before the batches that it is about */
 	void (*memory)(void *context, bool is_over);                         /* at each look while over limits.memory, and once when below again */
 	void (*redis_state)(void *context, bool is_up);                      /* each change, proved by the heartbeat */
+	/* Ends what the order is about on this node; the outcome is written into it. */
+	void (*disconnect)(void *context, struct disconnection *disconnection);
 	void *context;
 };
 

@@ -2,15 +2,21 @@
 
 #include <ctype.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/random.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/redis/logscript.h"
+#include "gateway/redis/link.h"
 #include "gateway/redis/upstream.h"
+#include "gateway/worker/disconnection.h"
 #include "gateway/worker/redis_settings.h"
+#include "gateway/worker/system_voice.h"
 
 #define ROOM "hub"
 #define RECORD_BATCH 256
@@ -31,6 +37,8 @@ struct hub_feed {
 	uint64_t ts_ms, received_ns; /* of the present read of the socket; 0: none has begun */
 	struct feed_state state;     /* as it was said last */
 	uint64_t refused_ns;         /* when a refusal was logged last */
+	struct system_voice voice;
+	char from[DISCONNECT_FROM_LEN + 1]; /* what this process signs on the control channel with */
 	char name[128];              /* the node's, as the lease's token takes it */
 	struct logscript_event events[RECORD_BATCH];
 };
@@ -216,6 +224,8 @@ static void op_changed(void *context, const struct feed_state *state)
 	struct hub_feed *hub = context;
 	log_change(&hub->state, state);
 	hub->state = *state;
+	if (state->is_recorder && !atomic_load(&hub->node->is_recorder))
+		system_voice_say(&hub->voice, "recorder.changed", "");
 	atomic_store(&hub->node->is_recorder, state->is_recorder);
 	atomic_store(&hub->node->is_recorded, state->is_recorded && state->log.epoch);
 	note_last(hub, state->log.last);
@@ -252,6 +262,51 @@ static void on_live(void *context, struct slice payload)
 	feed_live(hub->feed, payload);
 }
 
+static void disconnect_told(struct hub_feed *hub, const struct disconnect *order)
+{
+	if (order->client && strcmp(order->node, hub->node->name) != 0)
+		return;
+	struct disconnection *disconnection = disconnection_new(order);
+	if (!disconnection)
+		return;
+	log_info(ROOM, "another node tells to disconnect", log_text("identity", order->identity), log_text("reason", order->reason));
+	hub->sink.disconnect(hub->sink.context, disconnection);
+	disconnection_unref(disconnection);
+}
+
+/* Whoever may PUBLISH there can end connections, and nothing else; what is not understood is nobody's order. */
+static void on_control(void *context, struct slice payload)
+{
+	struct hub_feed *hub = context;
+	struct disconnect order;
+	char from[DISCONNECT_FROM_LEN + 1], why[DISCONNECT_WHY];
+	if (disconnect_read_told(payload, &order, from, why) != OK) {
+		metric_add(METRIC_CONTROL_REFUSED, 1);
+		log_warn(ROOM, "a message on the control channel is none", log_text("cause", why));
+	} else if (strcmp(from, hub->from) != 0) {
+		disconnect_told(hub, &order);
+	}
+}
+
+static void on_told(void *context, const struct redisReply *reply)
+{
+	(void)context;
+	(void)reply;
+}
+
+bool hub_feed_tell(struct hub_feed *hub, const struct disconnect *order)
+{
+	struct link *link = upstream_is_up(hub->upstream) ? upstream_commands(hub->upstream) : NULL;
+	struct buf text;
+	buf_init(&text);
+	disconnect_write_told(&text, order, hub->from);
+	const char *words[] = {"PUBLISH", hub->settings.control_channel, text.bytes};
+	const size_t lens[] = {7, strlen(hub->settings.control_channel), text.len};
+	bool is_told = link && !buf_has_failed(&text) && link_send(link, 3, words, lens, on_told, hub) == OK;
+	buf_fini(&text);
+	return is_told;
+}
+
 static void on_read_end(void *context)
 {
 	struct hub_feed *hub = context;
@@ -276,6 +331,12 @@ static void on_state(void *context, bool is_up)
 		feed_up(hub->feed);
 	else
 		feed_down(hub->feed);
+	if (is_up)
+		system_voice_up(&hub->voice, upstream_commands(hub->upstream));
+	else
+		system_voice_down(&hub->voice);
+	if (is_up && atomic_load(&hub->node->is_recorder))
+		system_voice_say(&hub->voice, "recorder.changed", "");
 	if (!is_up && hub->script)
 		logscript_use(hub->script, NULL);
 	run_feed(hub);
@@ -291,6 +352,13 @@ static void set_name(struct hub_feed *hub)
 		if (!isgraph((unsigned char)*at))
 			*at = '-';
 	}
+}
+
+static void set_signature(struct hub_feed *hub)
+{
+	struct random random;
+	random_init(&random);
+	snprintf(hub->from, sizeof hub->from, "%016" PRIx64, random_next(&random));
 }
 
 static enum err make_feed(struct hub_feed *hub, const struct config *config)
@@ -330,6 +398,8 @@ enum err hub_feed_new(struct event_base *base, const struct config *config, stru
 	hub->due_ns = UINT64_MAX;
 	hub->state.is_recorded = config->history_enabled;
 	set_name(hub);
+	set_signature(hub);
+	system_voice_init(&hub->voice, config->system_events ? node->name : NULL);
 	enum err error = redis_settings_init(&hub->settings, config, node->name, ret_why);
 	if (!error)
 		error = make_feed(hub, config);
@@ -357,6 +427,7 @@ enum err hub_feed_begin(struct hub_feed *hub)
 	const struct upstream_owner owner = {
 	    .on_message = on_message,
 	    .on_live = hub->script ? on_live : NULL,
+	    .on_control = on_control,
 	    .on_read_end = on_read_end,
 	    .on_linked = on_linked,
 	    .on_state = on_state,
@@ -367,6 +438,7 @@ enum err hub_feed_begin(struct hub_feed *hub)
 
 void hub_feed_retire(struct hub_feed *hub)
 {
+	system_voice_say(&hub->voice, "node.down", "");
 	feed_retire(hub->feed);
 	run_feed(hub);
 }

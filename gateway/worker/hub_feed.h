@@ -5,6 +5,7 @@
 
 #include "common/base/err.h"
 #include "gateway/config/config.h"
+#include "gateway/http/disconnect.h"
 #include "gateway/metrics/node.h"
 #include "gateway/worker/hub.h"
 
@@ -17,6 +18,8 @@ enum err hub_feed_new(struct event_base *base, const struct config *config, stru
 void hub_feed_free(struct hub_feed *feed); /* NULL is fine */
 
 enum err hub_feed_begin(struct hub_feed *feed) MUST_USE; /* connects; on the loop's thread. ERR_NOMEM */
+/* Tells the other nodes of an order. False: there is no connection to Redis. */
+bool hub_feed_tell(struct hub_feed *feed, const struct disconnect *order);
 void hub_feed_retire(struct hub_feed *feed);             /* see feed_retire() */
 void hub_feed_end(struct hub_feed *feed);                /* disconnects; what came is delivered */
 

@@ -1,8 +1,10 @@
 #include "gateway/worker/redis_settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "gateway/filter/filter.h"
 
 static enum err copy_names(const char *option, struct config_list list, struct intake_names *ret_names, char *ret_why)
 {
@@ -26,15 +28,28 @@ enum err redis_settings_fields(const struct config *config, struct intake_fields
 	return error;
 }
 
+static bool copy_patterns(struct redis_settings *settings, const struct config *config)
+{
+	const struct config_list *list = &config->redis_patterns;
+	settings->patterns = calloc(list->count + 1, sizeof *settings->patterns);
+	if (!settings->patterns)
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		settings->patterns[i] = list->items[i];
+	settings->patterns[list->count] = SLICE_LITERAL(FILTER_SYSTEM_PREFIX "*");
+	return true;
+}
+
 static void set_upstream(struct redis_settings *settings, const struct config *config, const char *node_name)
 {
 	settings->upstream = (struct upstream_settings){
 	    .url = &settings->url,
 	    .prefix = config->redis_prefix,
 	    .node_name = node_name,
-	    .patterns = config->redis_patterns.items,
-	    .pattern_count = config->redis_patterns.count,
+	    .patterns = settings->patterns,
+	    .pattern_count = config->redis_patterns.count + config->system_events,
 	    .live_channel = config->history_enabled ? settings->live_channel : NULL,
+	    .control_channel = settings->control_channel,
 	    .connect_timeout_ns = config->redis_connect_timeout,
 	    .backoff_min_ns = config->redis_backoff_min,
 	    .backoff_max_ns = config->redis_backoff_max,
@@ -55,10 +70,15 @@ enum err redis_settings_init(struct redis_settings *settings, const struct confi
 		snprintf(ret_why, 256, "redis.url: %.240s", why);
 		return error;
 	}
-	int len = snprintf(settings->live_channel, sizeof settings->live_channel, "%slive", config->redis_prefix);
-	if (len < 0 || (size_t)len >= sizeof settings->live_channel) {
+	int len = snprintf(settings->control_channel, sizeof settings->control_channel, "%scontrol", config->redis_prefix);
+	if (len < 0 || (size_t)len >= sizeof settings->control_channel) {
 		snprintf(ret_why, 256, "redis.prefix: too long");
 		return ERR_RANGE;
+	}
+	snprintf(settings->live_channel, sizeof settings->live_channel, "%slive", config->redis_prefix);
+	if (!copy_patterns(settings, config)) {
+		snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
+		return ERR_NOMEM;
 	}
 	set_upstream(settings, config, node_name);
 	settings->log = (struct logscript_settings){
@@ -75,4 +95,6 @@ enum err redis_settings_init(struct redis_settings *settings, const struct confi
 void redis_settings_fini(struct redis_settings *settings)
 {
 	url_fini(&settings->url);
+	free(settings->patterns);
+	settings->patterns = NULL;
 }

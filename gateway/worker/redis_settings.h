@@ -13,9 +13,10 @@
 struct redis_settings {
 	struct url url;
 	struct intake_fields fields;
-	struct upstream_settings upstream; /* as the hub needs it: with patterns, and with history the live channel */
+	struct upstream_settings upstream; /* as the hub needs it: with patterns, the control channel, and with history the live channel */
 	struct logscript_settings log;
-	char live_channel[256];
+	struct slice *patterns; /* of the configuration, and the gateway's own channels; owned */
+	char live_channel[256], control_channel[256];
 };
 
 /* config and node_name are borrowed for life. ERR_INVALID, ERR_RANGE, ERR_NOMEM: ret_why says which option is wrong. */

@@ -13,7 +13,7 @@
 
 #define ROOM "worker"
 
-enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_AUTH, LETTER_MEMORY, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_BATCH, LETTER_FEED_STATE, LETTER_NOTICE, LETTER_AUTH, LETTER_DISCONNECT, LETTER_MEMORY, LETTER_DRAIN, LETTER_STOP };
 
 struct letter {
 	struct mail mail;
@@ -23,6 +23,7 @@ struct letter {
 		struct feed_state feed_state;
 		enum exchange_notice notice;
 		uint64_t spread_ns;
+		struct disconnection *disconnection; /* a reference */
 		bool is_over;
 	};
 };
@@ -47,10 +48,25 @@ static void on_wake(void *receiver)
 
 static void discard(struct letter *letter)
 {
+	if (letter->kind == LETTER_DISCONNECT) {
+		atomic_fetch_sub(&letter->disconnection->waiting, 1);
+		disconnection_unref(letter->disconnection);
+	}
 	if (letter->kind == LETTER_BATCH)
 		record_batch_unref(letter->batch);
 	if (letter->kind != LETTER_STOP)
 		free(letter);
+}
+
+static void disconnect(struct exchange *exchange, struct disconnection *disconnection)
+{
+	const struct disconnect *order = &disconnection->order;
+	const struct exchange_culprit culprit = {
+		.identity = slice_of(order->identity),
+		.client = order->client,
+		.reason = *order->reason ? order->reason : NULL,
+	};
+	atomic_fetch_add(&disconnection->ended, exchange_disconnect(exchange, &culprit));
 }
 
 static void act_on(struct worker *worker, const struct letter *letter)
@@ -70,6 +86,9 @@ static void act_on(struct worker *worker, const struct letter *letter)
 		break;
 	case LETTER_MEMORY:
 		exchange_memory(worker->exchange, letter->is_over);
+		break;
+	case LETTER_DISCONNECT:
+		disconnect(worker->exchange, letter->disconnection);
 		break;
 	case LETTER_DRAIN:
 		server_stop_listening(worker->server);
@@ -226,6 +245,16 @@ void worker_memory(struct worker *worker, bool is_over)
 	if (!letter)
 		return;
 	letter->is_over = is_over;
+	mailbox_post(&worker->mailbox, &letter->mail);
+}
+
+void worker_disconnect(struct worker *worker, struct disconnection *disconnection)
+{
+	struct letter *letter = letter_new(LETTER_DISCONNECT);
+	if (!letter)
+		return;
+	atomic_fetch_add(&disconnection->waiting, 1);
+	letter->disconnection = disconnection_ref(disconnection);
 	mailbox_post(&worker->mailbox, &letter->mail);
 }
 

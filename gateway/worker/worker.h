@@ -9,6 +9,7 @@
 #include "common/protocol/record.h"
 #include "gateway/session/exchange.h"
 #include "gateway/wire/server.h"
+#include "gateway/worker/disconnection.h"
 #include "gateway/worker/historian.h"
 
 struct worker;
@@ -26,6 +27,8 @@ void worker_answer(struct worker *worker, struct answer *answer);      /* owns i
 void worker_notice(struct worker *worker, enum exchange_notice notice);
 void worker_auth_reloaded(struct worker *worker);                       /* ends what was granted by keys that are gone */
 void worker_memory(struct worker *worker, bool is_over);             /* as exchange_memory() */
+/* Ends what the order is about. Takes a reference of its own and counts among those waited for, until it has. */
+void worker_disconnect(struct worker *worker, struct disconnection *disconnection);
 void worker_drain(struct worker *worker, uint64_t spread_ns);          /* stops listening, tells and closes the sessions */
 size_t worker_session_count(const struct worker *worker);              /* and requests over HTTP; as of its last turn */
 uint64_t worker_turned_ms(const struct worker *worker);                /* monotonic time of its last turn; it turns at least once a second */

@@ -169,6 +169,50 @@ START_TEST(refuses_other_methods_and_paths)
 }
 END_TEST
 
+static const struct {
+	const char *method, *type, *body;
+	bool has_length;
+	int status;
+} orders[] = {
+    {"POST", "application/json", "{\"identity\":\"ann\"}", true, 0},
+    {"POST", "application/json; charset=utf-8", "{\"identity\":\"ann\"}", true, 0},
+    {"GET", "", "", false, 405},
+    {"DELETE", "application/json", "{\"identity\":\"ann\"}", true, 405},
+    {"POST", "application/json", "", false, 411},
+    {"POST", "text/plain", "{\"identity\":\"ann\"}", true, 415},
+    {"POST", "application/jsonx", "{\"identity\":\"ann\"}", true, 415},
+    {"POST", "", "{\"identity\":\"ann\"}", true, 415},
+    {"POST", "application/json", "{\"identity\":\"\"}", true, 400},
+    {"POST", "application/json", "nonsense", true, 400},
+};
+
+START_TEST(takes_an_order_only_as_it_should_be)
+{
+	const struct admin_request request = {.method = slice_of(orders[_i].method),
+	                                      .content_type = slice_of(orders[_i].type),
+	                                      .body = slice_of(orders[_i].body),
+	                                      .has_length = orders[_i].has_length};
+	struct disconnect order;
+	struct admin_answer answer = admin_read_order(&request, &order, &body);
+	ck_assert_int_eq(answer.status, orders[_i].status);
+	ck_assert(!answer.allow == (answer.status != 405));
+	if (answer.status)
+		ck_assert(json_is_valid(buf_slice(&body), NULL, NULL));
+	else
+		ck_assert_str_eq(order.identity, "ann");
+}
+END_TEST
+
+START_TEST(says_what_came_of_an_order)
+{
+	ck_assert_int_eq(admin_answer_order(&admin, 3, true, &body).status, 200);
+	assert_body("{\"node\":\"node \\\"1\\\"\",\"disconnected\":3,\"told\":true}\n");
+	buf_clear(&body);
+	ck_assert_int_eq(admin_answer_order(&admin, 3, false, &body).status, 503);
+	ck_assert(json_is_valid(buf_slice(&body), NULL, NULL));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("admin");
@@ -183,6 +227,8 @@ int main(void)
 	tcase_add_test(cases, uptime_does_not_follow_the_wall_clock);
 	tcase_add_test(cases, gives_metrics_with_their_content_type);
 	tcase_add_loop_test(cases, refuses_other_methods_and_paths, 0, sizeof refused / sizeof refused[0]);
+	tcase_add_loop_test(cases, takes_an_order_only_as_it_should_be, 0, sizeof orders / sizeof orders[0]);
+	tcase_add_test(cases, says_what_came_of_an_order);
 	suite_add_tcase(suite, cases);
 	return suite_run(suite);
 }
