@@ -12,9 +12,11 @@
 #include "common/codec/wsframe.h"
 #include "gateway/auth/grants.h"
 #include "gateway/wire/library.h"
+#include "gateway/wire/read_hook.h"
 #include "gateway/wire/websocket_inside.h"
 
 #define ROOM "wire"
+#define CLOSE_CODE_LAST 4999
 
 /* The library has the connection: from now on its destruction is ours. */
 static void on_instantiated(struct lws *wsi)
@@ -134,13 +136,18 @@ static int on_pong(struct websocket *websocket)
 	return 0;
 }
 
-/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), and one whose reason is not UTF-8 or that
- * says that it is compressed; it has put 1002 in place of a code that nobody may send. Any other is echoed. */
+static unsigned code_of(struct slice payload)
+{
+	return payload.len < 2 ? 0 : (unsigned)(unsigned char)payload.ptr[0] << 8 | (unsigned char)payload.ptr[1];
+}
+
+/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), one whose reason is not UTF-8 or that says that it
+ * is compressed, and codes that do not exist (section 7.4.2); it has put 1002 in place of a code that nobody may send. Any other is echoed. */
 static int on_peer_close(struct websocket *websocket, struct slice payload)
 {
 	*websocket->owner->stirred = true;
 	bool is_utf8 = payload.len < 2 || json_is_utf8((struct slice){payload.ptr + 2, payload.len - 2});
-	if (payload.len == 1 || !is_utf8 || lws_get_reserved_bits(websocket->wsi))
+	if (payload.len == 1 || code_of(payload) > CLOSE_CODE_LAST || !is_utf8 || lws_get_reserved_bits(websocket->wsi))
 		return fail(websocket, CLOSE_PROTOCOL);
 	char frame[4] = {(char)(0x80 | WSFRAME_CLOSE), 0};
 	if (payload.len >= 2) {
@@ -149,6 +156,16 @@ static int on_peer_close(struct websocket *websocket, struct slice payload)
 	}
 	websocket_send_close(websocket, (struct slice){frame, 2 + (size_t)frame[1]});
 	return -1;
+}
+
+/* A frame without a mask is kept from the library, and ends the connection as soon as what it has begun to say is said. */
+static size_t on_read(void *context, const void *bytes, size_t len)
+{
+	struct websocket *websocket = context;
+	size_t good = frame_walk_take(&websocket->walk, bytes, len);
+	if (websocket->walk.is_unmasked && websocket->wsi)
+		lws_callback_on_writable(websocket->wsi);
+	return good;
 }
 
 static int on_writable(struct websocket *websocket)
@@ -162,7 +179,8 @@ static int on_writable(struct websocket *websocket)
 	}
 	if (websocket->session && !websocket->is_closing && !websocket->is_dead)
 		session_writable(websocket->session);
-	return 0;
+	bool is_violated = websocket->walk.is_unmasked && !websocket->is_closing && !websocket->is_dead;
+	return is_violated && websocket->session ? fail(websocket, CLOSE_PROTOCOL) : 0;
 }
 
 /* Why the library is about to end a connection that nobody closed: the close reason that it noted, else whether the
@@ -223,6 +241,7 @@ static int on_closed(struct websocket *websocket)
 static void destroy(struct websocket *websocket)
 {
 	deadline_stop(&websocket->closing);
+	read_hook_clear(websocket->fd, websocket);
 	buf_fini(&websocket->message);
 	connections_release(websocket->owner->connections, &websocket->admission);
 	grants_unref(websocket->grants);
@@ -327,8 +346,9 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 	struct buf bytes;
 	buf_init(&bytes);
 	write_head(&bytes, handshake);
-	buf_append_slice(&bytes, handshake->behind);
-	if (!websocket || buf_has_failed(&bytes)) {
+	if (websocket)
+		buf_append(&bytes, handshake->behind.ptr, on_read(websocket, handshake->behind.ptr, handshake->behind.len));
+	if (!websocket || buf_has_failed(&bytes) || read_hook_set(handshake->fd, on_read, websocket) != OK) {
 		struct admission admission = handshake->admission;
 		connections_release(websockets->connections, &admission);
 		close(handshake->fd);
@@ -346,6 +366,8 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 		websockets->adopting = NULL;
 		destroy(websocket);
 	} else if (wsi && handshake->behind.len) {
+		if (websocket->walk.is_unmasked)
+			lws_callback_on_writable(wsi);
 		serve_what_is_behind(websockets, handshake->fd);
 	}
 	buf_fini(&bytes);
@@ -361,5 +383,6 @@ void websockets_close_begin(struct websockets *websockets)
 void websockets_close_end(struct websockets *websockets)
 {
 	library_close_end(websockets->context);
+	read_hook_end();
 	compression_fini(&websockets->compression);
 }

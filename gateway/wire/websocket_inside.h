@@ -9,6 +9,7 @@
 #include "gateway/session/front.h"
 #include "gateway/session/port.h"
 #include "gateway/session/session.h"
+#include "gateway/wire/frame_walk.h"
 #include "gateway/wire/websocket.h"
 
 struct websocket {
@@ -19,6 +20,7 @@ struct websocket {
 	const struct front *front;
 	struct grants *grants; /* for the session that is to be opened: a reference, or NULL */
 	struct deadline closing;
+	struct frame_walk walk; /* over what it sends */
 	struct buf message;  /* compressed or not, the pieces of a message that is not complete; empty else, and then without memory */
 	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */
 	int fd;

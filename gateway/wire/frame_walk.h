@@ -1,0 +1,22 @@
+/* Walks over the bytes that a WebSocket client sends, from the head of one frame to the next, and stops at the first frame that is not
+ * masked (RFC 6455 section 5.1 wants the connection closed for it; libwebsockets 4.1 takes it as any other). It looks at nothing else:
+ * the rest is the library's to judge. Pure; embedded in its owner. */
+#ifndef GATEWAY_WIRE_FRAME_WALK_H
+#define GATEWAY_WIRE_FRAME_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame_walk {
+	uint64_t ahead;       /* bytes of mask and payload before the next head */
+	uint64_t length;      /* of the payload, while its long form is read */
+	uint8_t head_bytes;   /* of the head that were read */
+	uint8_t length_bytes; /* of the long form that are still to be read */
+	bool is_unmasked;     /* it stopped, and goes no further */
+};
+
+/* How many of the bytes are before the frame that is not masked; all: there is none yet. */
+size_t frame_walk_take(struct frame_walk *walk, const void *bytes, size_t len);
+
+#endif
