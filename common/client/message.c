@@ -133,15 +133,18 @@ static bool unescape(struct slice raw_inside, struct buf *out, struct slice *ret
 	return true;
 }
 
-bool tgc_event_read(struct slice element, struct buf *channel, struct tgc_event *ret_event)
+bool tgc_change_read(struct slice element, struct buf *channel, struct tgc_event *ret_event, struct tgc_change *ret_change)
 {
 	struct slice id = SLICE_NONE, name = SLICE_NONE, ts = SLICE_NONE, format = SLICE_NONE, data = SLICE_NONE, text;
+	struct slice full = SLICE_NONE, delta = SLICE_NONE;
 	const struct wanted members[] = {{"id", JSON_STRING, &id},
 					 {"channel", JSON_STRING, &name},
 					 {"ts", JSON_NUMBER, &ts},
 					 {"format", JSON_STRING, &format},
-					 {"data", ANY_KIND, &data}};
-	if (!scan(element, members, sizeof members / sizeof members[0]) || !name.len || !data.len)
+					 {"data", ANY_KIND, &data},
+					 {"full", JSON_STRING, &full},
+					 {"delta", JSON_STRING, &delta}};
+	if (!scan(element, members, sizeof members / sizeof members[0]) || !name.len || (!data.len && !full.len && !delta.len))
 		return false;
 	if (!unescape(tgc_inside(name), channel, &text))
 		return false;
@@ -151,6 +154,20 @@ bool tgc_event_read(struct slice element, struct buf *channel, struct tgc_event 
 	ret_event->data = tgc_text_of(data);
 	ret_event->format = tgc_text_of(tgc_inside(format));
 	ret_event->element = tgc_text_of(element);
+	*ret_change = (struct tgc_change){.is_full = !data.len && full.len,
+					  .is_delta = !data.len && !full.len,
+					  .full = tgc_inside(full),
+					  .delta = tgc_inside(delta)};
+	return true;
+}
+
+bool tgc_event_read(struct slice element, struct buf *channel, struct tgc_event *ret_event)
+{
+	struct tgc_event event = *ret_event;
+	struct tgc_change change;
+	if (!tgc_change_read(element, channel, &event, &change) || !event.data.len)
+		return false;
+	*ret_event = event;
 	return true;
 }
 

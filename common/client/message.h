@@ -44,6 +44,13 @@ enum err tgc_message_read(struct slice text, struct tgc_message *ret_message) MU
  * again. False: it is no event, or there is no memory. */
 bool tgc_event_read(struct slice element, struct buf *channel, struct tgc_event *ret_event);
 
+struct tgc_change { /* What stands in place of data in a subscription with deltas: the insides of strings, still escaped. */
+	bool is_full, is_delta;
+	struct slice full, delta;
+};
+/* The same for such an event. Where it has one of them its data is empty, else ret_change is. */
+bool tgc_change_read(struct slice element, struct buf *channel, struct tgc_event *ret_event, struct tgc_change *ret_change);
+
 /* "{"code","message",…}" as tgclient.h gives it. message backs the unescaped sentence. */
 void tgc_error_read(struct slice error, struct buf *message, struct tgc_reply *ret_reply);
 

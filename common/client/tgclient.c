@@ -77,6 +77,8 @@ static void set_up(struct tgc_client *client, const struct tgc_options *options)
 	list_init(&client->pending);
 	buf_init(&client->text);
 	buf_init(&client->channel);
+	buf_init(&client->element);
+	buf_init(&client->delta);
 }
 
 static void free_memory(struct tgc_client *client)
@@ -93,6 +95,8 @@ static void free_memory(struct tgc_client *client)
 	tgc_trust_free(client->trust);
 	buf_fini(&client->text);
 	buf_fini(&client->channel);
+	buf_fini(&client->element);
+	buf_fini(&client->delta);
 	free(client);
 }
 

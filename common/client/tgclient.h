@@ -80,7 +80,7 @@ struct tgc_gap { /* Events that this subscription does not get live. */
 	struct tgc_text after, before; /* ids around what is missing; empty: not known */
 	int64_t dropped;               /* how many; -1: not known */
 	/* As in docs/protocol.md, or "offline": the connection was lost where the node records nothing, so that what came
-	 * until the new one is not known. */
+	 * until the new one is not known; or "delta": one without an id could not be made from what came of it. */
 	struct tgc_text reason;
 };
 
@@ -195,6 +195,7 @@ struct tgc_subscription { /* All is copied; zero means absent. */
 	const char *filter; /* a JSON object */
 	const char *since;  /* a cursor, ms, an ISO 8601 time, "earliest", "-5m"; without it only what comes from now on */
 	const char *slow;   /* "catchup", "drop", "conflate", "disconnect" */
+	bool delta;         /* events come as what changed on their channel: fewer bytes; handlers are given them whole all the same */
 };
 
 /* ret_sub may be NULL. May be called in any state; the subscription is asked for whenever the client is open, until it is taken back or refused.

@@ -12,6 +12,7 @@
 #include "common/client/backoff.h"
 #include "common/client/link.h"
 #include "common/client/message.h"
+#include "common/client/texts.h"
 #include "common/client/tgclient.h"
 #include "common/data/buf.h"
 
@@ -41,6 +42,9 @@ struct tgc_sub {
 	struct buf since;   /* TGC_SINCE_JSON: a JSON value */
 	uint64_t ago_ms;    /* TGC_SINCE_AGO: this long before asked_at_ms */
 	uint64_t asked_at_ms;
+	bool has_deltas;
+	bool asked_resync;  /* full events are to come */
+	struct tgc_texts texts;
 };
 
 struct tgc_pending {
@@ -83,6 +87,7 @@ struct tgc_client {
 	uint64_t next_request;
 
 	struct buf text, channel; /* scratch: what is being written; what a handler is shown */
+	struct buf element, delta; /* an event made whole again; the delta that it came as */
 	unsigned depth;           /* of calls that may call handlers */
 	bool is_doomed;           /* tgc_free was called in a handler */
 	char why[TGC_WHY_MAX];
@@ -108,6 +113,17 @@ void tgc_subscriptions_rewind(struct tgc_client *client); /* the connection ende
 void tgc_subscriptions_sweep(struct tgc_client *client, uint64_t now_ms); /* asks for what is wanted, lets go what is not */
 bool tgc_subscriptions_wait(const struct tgc_client *client); /* some are wanted and may not be asked for yet */
 bool tgc_subscription_reply(struct tgc_client *client, const struct tgc_message *message, uint64_t now_ms); /* false: none of ours */
+
+/* Whether another one goes on with what the node calls it. */
+bool tgc_subscription_is_shared(const struct tgc_client *client, const struct tgc_sub *one);
+
+/* tgclient_deltas.c */
+/* Takes the next event off an array, made whole; ret_event is the one before, or zero. False: there is none more, the subscription
+ * waits to be asked for anew, or a handler has ended the connection. */
+bool tgc_next_change(struct tgc_client *client, struct tgc_sub *sub, const struct tgc_message *message, struct tgc_text *events,
+		     struct tgc_event *ret_event);
+/* It would resume behind that event, which came in a batch with that cursor. */
+void tgc_stop_behind(struct tgc_sub *sub, struct tgc_text id, struct slice cursor);
 
 /* tgclient_requests.c */
 void tgc_requests_end(struct tgc_client *client); /* each with an error */

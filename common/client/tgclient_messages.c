@@ -24,17 +24,12 @@ static bool is_of(const struct tgc_sub *sub, const struct tgc_message *message)
 	return sub->state == TGC_SUB_LIVE && !sub->is_dropped && slice_equal(buf_slice(&sub->key), message->sub);
 }
 
-/* The user has ended the connection in the middle of a batch: it would resume behind the event that it got last. The rest
- * of a cursor behind its id says of which log it is. */
-static void stop_behind(struct tgc_sub *sub, struct tgc_text id, struct slice cursor)
+static bool next_of(struct tgc_client *client, struct tgc_sub *sub, const struct tgc_message *message, struct tgc_text *events,
+		    struct tgc_event *ret_event)
 {
-	const char *dot = cursor.len && cursor.len <= TGC_CURSOR_MAX ? memchr(cursor.ptr, '.', cursor.len) : NULL;
-	if (!id.len || id.len > TGC_CURSOR_MAX)
-		return;
-	buf_clear(&sub->cursor);
-	buf_append(&sub->cursor, id.ptr, id.len);
-	if (dot)
-		buf_append(&sub->cursor, dot, cursor.len - (size_t)(dot - cursor.ptr));
+	if (sub->has_deltas)
+		return tgc_next_change(client, sub, message, events, ret_event);
+	return tgc_next_event(client, events, ret_event);
 }
 
 /* Gives the events to one subscription. False: the connection ended meanwhile, by its own user. */
@@ -42,23 +37,23 @@ static bool give_events(struct tgc_client *client, struct tgc_sub *sub, const st
 {
 	struct tgc_text events = tgc_text_of(message->events);
 	uint64_t connection = client->connection;
-	struct tgc_event event;
-	while (!sub->is_dropped && client->handlers.on_event && tgc_next_event(client, &events, &event)) {
+	struct tgc_event event = {.sub = 0};
+	while (!sub->is_dropped && client->handlers.on_event && next_of(client, sub, message, &events, &event)) {
 		event.sub = sub->sub;
 		client->handlers.on_event(client, client->handlers.context, &event);
 		if (client->connection != connection) {
-			stop_behind(sub, event.id, message->cursor);
+			tgc_stop_behind(sub, event.id, message->cursor);
 			return false;
 		}
 	}
-	return true;
+	return client->connection == connection;
 }
 
 /* The batch was given whole: from here it would resume. */
 static bool move_cursor(struct tgc_client *client, struct tgc_sub *sub, struct slice cursor)
 {
 	uint64_t connection = client->connection;
-	if (!cursor.len || sub->is_dropped)
+	if (!cursor.len || sub->is_dropped || sub->state != TGC_SUB_LIVE)
 		return true;
 	buf_clear(&sub->cursor);
 	if (cursor.len <= TGC_CURSOR_MAX)

@@ -9,6 +9,7 @@
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 60000
 #define AGO_DIGITS_MAX 12
+#define TEXTS_BYTES_MAX ((size_t)256 << 20) /* as much as a node that is set up for speed keeps for all of its clients */
 
 static struct tgc_sub *sub_of(struct list *at)
 {
@@ -23,6 +24,7 @@ static void free_sub(struct tgc_client *client, struct tgc_sub *sub)
 	buf_fini(&sub->key);
 	buf_fini(&sub->cursor);
 	buf_fini(&sub->since);
+	tgc_texts_clear(&sub->texts);
 	free(sub);
 }
 
@@ -101,6 +103,8 @@ static void append_members(struct buf *out, const struct tgc_subscription *wish)
 		buf_append_text(out, ",\"slow\":");
 		json_append_string(out, slice_of(wish->slow));
 	}
+	if (wish->delta)
+		buf_append_text(out, ",\"delta\":\"fossil\"");
 }
 
 static bool is_object(const char *text)
@@ -119,6 +123,8 @@ enum tgc_result tgc_subscribe(struct tgc_client *client, const struct tgc_subscr
 	if (!sub)
 		return tgc_fail(client, TGC_NOMEM, "no memory for the subscription");
 	sub->sub = client->next_sub++;
+	sub->has_deltas = wish->delta;
+	tgc_texts_init(&sub->texts, TEXTS_BYTES_MAX);
 	append_members(&sub->members, wish);
 	take_since(sub, wish->since, clock_mono_ms());
 	list_append(&client->subs, &sub->link);
@@ -157,7 +163,9 @@ void tgc_subscriptions_rewind(struct tgc_client *client)
 	LIST_FOREACH(&client->subs, at, following) {
 		struct tgc_sub *sub = sub_of(at);
 		sub->state = TGC_SUB_WANTED;
+		sub->asked_resync = false;
 		buf_clear(&sub->key);
+		tgc_texts_clear(&sub->texts);
 	}
 }
 
@@ -222,8 +230,7 @@ static void ask(struct tgc_client *client, struct tgc_sub *sub, uint64_t now_ms)
 	client->asked_count++;
 }
 
-/* Whether another one goes on with what the node calls key. */
-static bool is_shared(const struct tgc_client *client, const struct tgc_sub *one)
+bool tgc_subscription_is_shared(const struct tgc_client *client, const struct tgc_sub *one)
 {
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed has left the list */
 	LIST_FOREACH(&client->subs, at, following) {
@@ -238,11 +245,11 @@ static bool is_shared(const struct tgc_client *client, const struct tgc_sub *one
 /* Takes a dropped subscription back from the node. False: not yet. */
 static bool let_go(struct tgc_client *client, struct tgc_sub *sub)
 {
-	if (client->state != TGC_OPEN || sub->state == TGC_SUB_WANTED)
+	if (client->state != TGC_OPEN || !sub->key.len)
 		return true;
 	if (client->asked_count)
 		return false; /* one that is being asked for may turn out to have the same key */
-	if (is_shared(client, sub))
+	if (tgc_subscription_is_shared(client, sub))
 		return true;
 	buf_clear(&client->text);
 	buf_append_text(&client->text, "{\"op\":\"unsubscribe\",\"sub\":\"");
@@ -308,6 +315,7 @@ static void take(struct tgc_client *client, struct tgc_sub *sub, const struct tg
 	uint64_t connection = client->connection;
 	sub->state = TGC_SUB_LIVE;
 	sub->was_live = true;
+	buf_clear(&sub->key);
 	buf_append_slice(&sub->key, key);
 	if (!sub->asked_since) /* else it is where the node stands, and what lies before it is still to come */
 		buf_append_slice(&sub->cursor, cursor);

@@ -143,6 +143,8 @@ static bool read_flag(struct arguments *arguments, const char *name)
 		arguments->live = true;
 	else if (strcmp(name, "--control") == 0)
 		arguments->control = true;
+	else if (strcmp(name, "--delta") == 0)
+		arguments->delta = true;
 	else
 		return false;
 	return true;

@@ -25,7 +25,7 @@ struct arguments {
 	bool uncompressed;
 	enum format format;
 	bool insecure;
-	bool reverse, live, control;
+	bool reverse, live, control, delta;
 	uint64_t count, limit;                  /* 0: no end */
 	uint64_t max_gap_ms;                    /* 0: not given */
 	const char *words[ARGUMENTS_WORDS_MAX]; /* what is no option */

@@ -33,6 +33,7 @@ static const char usage[] =
 	"watch:\n"
 	"  --since TIME     first what came after that: an id or cursor, ms, ISO 8601, earliest, -5m\n"
 	"  --slow POLICY    catchup, drop, conflate, disconnect\n"
+	"  --delta          events come as what changed on their channel, and are shown whole\n"
 	"  --count N        end after N events\n"
 	"history and replay:\n"
 	"  --from TIME      and --to TIME: both included\n"
@@ -110,14 +111,14 @@ static bool fits(const char *command, size_t words, const struct arguments *argu
 {
 	bool is_watch = strcmp(command, "watch") == 0, is_history = strcmp(command, "history") == 0;
 	bool is_state = strcmp(command, "state") == 0;
-	bool of_watch = arguments->since || arguments->slow || arguments->count;
+	bool of_watch = arguments->since || arguments->slow || arguments->count || arguments->delta;
 	bool is_replay = strcmp(command, "replay") == 0;
 	bool of_replay = arguments->speed || arguments->max_gap_ms || arguments->live || arguments->control;
 	bool of_history = arguments->limit || arguments->reverse;
 	if (arguments->word_count != words)
 		fprintf(stderr, "tgcli: %s takes %zu words beside its options (see tgcli --help)\n", command, words);
 	else if (of_watch && !is_watch)
-		fprintf(stderr, "tgcli: --since, --slow and --count belong to watch (see tgcli --help)\n");
+		fprintf(stderr, "tgcli: --since, --slow, --delta and --count belong to watch (see tgcli --help)\n");
 	else if ((arguments->from || arguments->to) && !is_history && !is_replay)
 		fprintf(stderr, "tgcli: --from and --to belong to history and replay (see tgcli --help)\n");
 	else if (of_history && !is_history)

@@ -73,7 +73,8 @@ static bool subscribe(struct tgc_client *client, const struct arguments *argumen
 					      .channel_count = arguments->channel_count,
 					      .filter = filter.bytes,
 					      .since = arguments->since,
-					      .slow = arguments->slow};
+					      .slow = arguments->slow,
+					      .delta = arguments->delta};
 	bool is_done = !buf_has_failed(&filter) && tgc_subscribe(client, &wish, NULL) == TGC_OK;
 	if (!is_done)
 		fprintf(stderr, "tgcli: %s\n", tgc_why(client));
