@@ -5,6 +5,7 @@
 #define GATEWAY_FILTER_FILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/base/err.h"
 #include "common/base/slice.h"
@@ -60,6 +61,8 @@ struct filter *filter_wish(struct filter *filter); /* of a conjunction the wish,
 bool filter_match(const struct filter *filter, const struct record *record);
 /* True: it wants records of this one session only; the slice lives as long as the filter. */
 bool filter_single_session(const struct filter *filter, struct slice *ret_session);
+/* The sessions outside of which it wants nothing: their number; 0: it names none, or more than max. They live as long as the filter. */
+size_t filter_sessions(const struct filter *filter, struct slice *ret_sessions, size_t max);
 struct slice filter_canonical(const struct filter *filter); /* lives as long as the filter */
 
 #endif

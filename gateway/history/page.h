@@ -13,6 +13,8 @@
 #include "common/protocol/log.h"
 #include "common/protocol/record.h"
 
+#define SESSION_STREAM_BYTES_MAX 512 /* a session of a longer name has no stream of its own (log.lua) */
+
 /* Ascending: entries with from < id <= to. Descending (reverse): from > id >= to, newest first. */
 struct page_query {
 	struct slice session;  /* its stream; empty: the log */

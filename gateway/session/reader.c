@@ -5,10 +5,13 @@
 
 #include "gateway/feed/ring.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/merge.h"
 #include "gateway/session/past.h"
 
 struct reader {
-	struct asker asker;
+	struct asker asker;   /* of the log, or of one session's stream */
+	struct merge *merge;  /* of several sessions' streams; else NULL */
+	struct slice session; /* empty: the log */
 	struct filter *filter;
 	struct record_id place, to;
 	bool is_reverse, is_over;
@@ -76,14 +79,14 @@ static void find_gap(struct reader *reader)
 		return;
 	reader->has_gap = true;
 	reader->gap_after = reader->place;
+	reader->gap_before = reader->merge ? merge_lost_before(reader->merge) : first;
 	struct record_id start = has_ring(reader) ? ring_start(ring_of(reader)) : (struct record_id){0};
 	if (is_before(reader->place, start) && (!page->count || is_before(start, first))) {
 		const struct record *next = ring_at(ring_of(reader), ring_find(ring_of(reader), start));
-		first = next ? next->id : (struct record_id){0};
+		reader->gap_before = next ? next->id : (struct record_id){0};
 		reader->place = start;
 		drop_page(reader);
 	}
-	reader->gap_before = first;
 }
 
 static bool is_ahead(const struct reader *reader, struct record_id id)
@@ -120,6 +123,33 @@ static void on_answer(struct asker *asker, struct answer *answer)
 	reader->on_ready(reader, reader->context);
 }
 
+static void on_merged(void *context, struct page *page, enum err error, const char *why)
+{
+	struct reader *reader = context;
+	if (page)
+		take_page(reader, page);
+	else
+		fail(reader, error, why);
+	reader->on_ready(reader, reader->context);
+}
+
+/* From where the filter's records are to be read: the streams of its sessions, unless those are too many, or too long for one.
+ * False: no memory. */
+static bool choose_source(struct reader *reader)
+{
+	struct slice sessions[MERGE_STREAMS_MAX];
+	size_t count = filter_sessions(reader->filter, sessions, MERGE_STREAMS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (sessions[i].len > SESSION_STREAM_BYTES_MAX)
+			count = 0;
+	}
+	if (count == 1)
+		reader->session = sessions[0];
+	if (count > 1)
+		reader->merge = merge_new(reader->asker.exchange, sessions, count, on_merged, reader);
+	return count < 2 || reader->merge;
+}
+
 struct reader *reader_open(struct exchange *exchange, struct filter *filter, struct reader_range range, reader_ready *on_ready,
 			   void *context)
 {
@@ -133,7 +163,24 @@ struct reader *reader_open(struct exchange *exchange, struct filter *filter, str
 	reader->is_reverse = range.is_reverse;
 	reader->on_ready = on_ready;
 	reader->context = context;
+	if (!choose_source(reader)) {
+		reader_close(reader);
+		return NULL;
+	}
 	return reader;
+}
+
+static bool is_waiting(const struct reader *reader)
+{
+	return reader->merge ? merge_is_waiting(reader->merge) : asker_is_waiting(&reader->asker);
+}
+
+static void cancel(struct reader *reader)
+{
+	if (reader->merge)
+		merge_cancel(reader->merge);
+	else
+		asker_cancel(&reader->asker);
 }
 
 void reader_close(struct reader *reader)
@@ -141,23 +188,36 @@ void reader_close(struct reader *reader)
 	if (!reader)
 		return;
 	asker_cancel(&reader->asker);
+	merge_free(reader->merge);
 	record_unref(reader->given);
 	drop_page(reader);
 	filter_unref(reader->filter);
 	free(reader);
 }
 
-/* Asks for what follows the place. */
+static const char *why_not_asked(enum err error)
+{
+	if (error == ERR_UNSUPPORTED)
+		return "this gateway keeps no history";
+	return error == ERR_AGAIN ? "the log was replaced a moment ago" : "the gateway is out of memory";
+}
+
+/* Asks for what follows the place. READER_MORE: it is at hand. */
 static enum reader_step ask(struct reader *reader)
 {
-	struct page_query query = {.is_reverse = reader->is_reverse, .from = reader->place, .to = reader->to};
-	if (!filter_single_session(reader->filter, &query.session))
-		query.session = SLICE_NONE;
+	struct page_query query = {
+		.session = reader->session, .is_reverse = reader->is_reverse, .from = reader->place, .to = reader->to};
+	struct page *page = NULL;
 	reader->asked = reader->place;
-	enum err error = asker_ask(&reader->asker, question_new_page(0, &query));
+	enum err error = reader->merge ? merge_ask(reader->merge, &query, &page)
+				       : asker_ask(&reader->asker, question_new_page(0, &query));
+	if (page) {
+		take_page(reader, page);
+		return READER_MORE;
+	}
 	if (error == OK)
 		return READER_WAIT;
-	fail(reader, error, error == ERR_UNSUPPORTED ? "this gateway keeps no history" : "the gateway is out of memory");
+	fail(reader, error, why_not_asked(error));
 	reader->has_failed = false;
 	return READER_FAILED;
 }
@@ -238,7 +298,7 @@ static enum reader_step find_next(struct reader *reader, const struct record **r
 		if (reader->is_at_last || is_finished(reader))
 			return READER_END;
 		if (is_in_ring(reader)) {
-			asker_cancel(&reader->asker);
+			cancel(reader);
 			reader->has_failed = false;
 			drop_page(reader);
 			*ret_record = in_ring(reader);
@@ -246,9 +306,11 @@ static enum reader_step find_next(struct reader *reader, const struct record **r
 		}
 		if (reader->has_failed)
 			return READER_FAILED;
-		if (!reader->page)
-			return asker_is_waiting(&reader->asker) ? READER_WAIT : ask(reader);
-		if (reader->at == reader->page->count) {
+		if (!reader->page) {
+			enum reader_step step = is_waiting(reader) ? READER_WAIT : ask(reader);
+			if (step != READER_MORE)
+				return step;
+		} else if (reader->at == reader->page->count) {
 			finish_page(reader);
 		} else if (leaves_page(reader, reader->page->records[reader->at]->id)) {
 			drop_page(reader);
@@ -305,6 +367,8 @@ enum reader_step reader_next(struct reader *reader, const struct record **ret_re
 void reader_let_go(struct reader *reader)
 {
 	drop_page(reader);
+	if (reader->merge && !merge_is_waiting(reader->merge))
+		merge_let_go(reader->merge);
 }
 
 struct record_id reader_place(const struct reader *reader)

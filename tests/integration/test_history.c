@@ -270,6 +270,52 @@ START_TEST(says_what_was_trimmed_from_the_range)
 }
 END_TEST
 
+/* Subscribes from a cursor and reads so many events. */
+static void resume(struct raw *raw, const char *members, size_t events)
+{
+	char request[256];
+	size_t given = 0;
+	snprintf(request, sizeof request, "{\"id\":8,\"op\":\"subscribe\",%s}", members);
+	say(raw, request);
+	for (bool is_replied = false; given < events || !is_replied;) {
+		struct raw_frame frame;
+		raw_read_frame(raw, &frame);
+		struct slice op = find(frame.payload, "/op"), rest = find(frame.payload, "/events"), event;
+		ck_assert_msg(!slice_is(op, "\"gap\""), "%.*s", (int)frame.payload.len, frame.payload.ptr);
+		if (slice_is(find(frame.payload, "/id"), "8")) {
+			ck_assert(slice_is(find(frame.payload, "/ok/recovered"), "true"));
+			is_replied = true;
+		}
+		while (slice_is(op, "\"events\"") && tgc_elements_next(&rest, &event))
+			given++;
+	}
+	ck_assert_uint_eq(given, events);
+}
+
+START_TEST(the_streams_of_two_sessions_reach_back_further_than_the_log)
+{
+	char oldest[RECORD_ID_TEXT], members[192];
+	struct story left = publish_entries("left", 300), right = publish_entries("right", 300);
+	redis_server_do(redis, "XTRIM tg:log MAXLEN = 10");
+	gateway_end(nodes[1]);
+	nodes[1] = gateway_start(TEST_GATEWAY, redis_server_url(redis), NULL);
+	struct raw other;
+	raw_open(&other, gateway_port(nodes[1]));
+	record_id_write(oldest, left.last);
+	snprintf(members, sizeof members, "{\"id\":7,\"op\":\"history\",\"filter\":{\"session\":[\"left\",\"right\"]},\"after\":\"%s\"}",
+		 oldest);
+	struct story story = ask_once_it_can(&other, members);
+	expect(&story, 599, "\"ok\":{\"events\":599,\"next\":null}");
+	ck_assert_int_eq(record_id_compare(story.last, right.first), 0);
+	say(&other, "{\"id\":7,\"op\":\"history\",\"filter\":{\"session\":[\"left\",\"right\"]},\"reverse\":true,\"limit\":1000}");
+	story = read_story(&other, true);
+	expect(&story, 600, "\"ok\":{\"events\":600,\"next\":null}");
+	snprintf(members, sizeof members, "\"filter\":{\"session\":[\"left\",\"right\"]},\"since\":\"%s\"", oldest);
+	resume(&other, members, 599);
+	raw_close(&other);
+}
+END_TEST
+
 START_TEST(a_key_that_is_no_stream_is_an_error_to_its_reader_alone)
 {
 	redis_server_do(redis, "SET tg:session:text words");
@@ -447,6 +493,7 @@ int main(void)
 	tcase_add_test(tests, paging_by_next_gives_the_whole_without_doubles);
 	tcase_add_test(tests, gives_what_is_left_between_holes);
 	tcase_add_test(tests, says_what_was_trimmed_from_the_range);
+	tcase_add_test(tests, the_streams_of_two_sessions_reach_back_further_than_the_log);
 	tcase_add_test(tests, a_key_that_is_no_stream_is_an_error_to_its_reader_alone);
 	tcase_add_test(tests, every_read_of_redis_has_a_count);
 	tcase_add_test(tests, reads_on_only_as_the_client_reads);

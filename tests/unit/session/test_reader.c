@@ -107,18 +107,41 @@ START_TEST(the_place_moves_over_what_the_filter_keeps_out)
 }
 END_TEST
 
-START_TEST(one_session_is_read_from_its_stream_and_several_from_the_log)
+/* The sessions whose streams a reader asks for, one character each; "log": it asks for the log. */
+static const char *sources_of(struct filter *filter)
 {
-	struct reader *reader = open_from(one, 5, RECORD_ID_MAX);
+	static char names[64];
+	size_t count = 0;
+	struct reader *reader = open_from(filter, 5, RECORD_ID_MAX);
 	const struct record *record;
 	ck_assert_int_eq(reader_next(reader, &record), READER_WAIT);
-	ck_assert(slice_is(past.waiting[0]->page.session, "s1"));
+	for (size_t i = 0; i < past.waiting_count; i++) {
+		struct slice session = past.waiting[i]->page.session;
+		names[count++] = session.len ? session.ptr[session.len - 1] : 'l';
+	}
+	names[count] = '\0';
 	reader_close(reader);
 	ck_assert_uint_eq(past.waiting_count, 0);
-	reader = open_from(several, 5, RECORD_ID_MAX);
-	ck_assert_int_eq(reader_next(reader, &record), READER_WAIT);
-	ck_assert_uint_eq(past.waiting[0]->page.session.len, 0);
-	reader_close(reader);
+	return names;
+}
+
+START_TEST(reads_the_streams_of_the_sessions_that_are_named_and_else_the_log)
+{
+	char many[32 * 17], longest[600] = "{\"session\":[\"s1\",\"";
+	strcpy(many, "{\"session\":[\"s0\"");
+	for (int i = 1; i < 17; i++)
+		sprintf(many + strlen(many), ",\"s%d\"", i);
+	strcat(many, "]}");
+	memset(longest + strlen(longest), 'x', 513);
+	strcat(longest, "\"]}");
+	struct filter *too_many = filter_of(many), *too_long = filter_of(longest);
+	ck_assert_str_eq(sources_of(one), "1");
+	ck_assert_str_eq(sources_of(several), "12");
+	ck_assert_str_eq(sources_of(too_many), "l");
+	ck_assert_str_eq(sources_of(too_long), "l");
+	ck_assert_str_eq(sources_of(all), "l");
+	filter_unref(too_many);
+	filter_unref(too_long);
 }
 END_TEST
 
@@ -251,7 +274,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, reads_pages_then_the_ring_up_to_the_head);
 	tcase_add_test(tests, the_place_moves_over_what_the_filter_keeps_out);
-	tcase_add_test(tests, one_session_is_read_from_its_stream_and_several_from_the_log);
+	tcase_add_test(tests, reads_the_streams_of_the_sessions_that_are_named_and_else_the_log);
 	tcase_add_test(tests, never_reads_ahead_of_who_pulls);
 	tcase_add_test(tests, a_range_ends_where_it_was_asked_to);
 	tcase_add_test(tests, says_a_gap_once_where_the_log_lost_something);
