@@ -85,7 +85,7 @@ START_TEST(caches_give_way_and_then_it_goes_on)
 	struct raw raw;
 	char limit[32];
 	snprintf(limit, sizeof limit, "%llu", (unsigned long long)(memory_of_an_idle_node() + ROOM_BYTES));
-	const char *const flags[] = {"--limits.memory", limit, "--history.ring_bytes", "512m", "--history.max_events", "100", NULL};
+	const char *const flags[] = {"--limits.memory", limit, "--history.ring_bytes", "64m", "--history.max_events", "100", NULL};
 	open_with(flags);
 	raw_open(&raw, gateway_port(gateway));
 	publish_much();
