@@ -1,6 +1,7 @@
 #include "gateway/auth/grants.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/filter/filter.h"
 
@@ -18,17 +19,16 @@ const char *const grant_limit_names[LIMITS] = {
 
 struct grants *grants_new(struct slice identity)
 {
-	struct grants *grants = calloc(1, sizeof *grants);
+	struct grants *grants = calloc(1, sizeof *grants + identity.len);
 	if (!grants)
 		return NULL;
 	refcount_init(&grants->refs);
 	arena_init(&grants->arena, ARENA_BYTES_MAX);
 	grants->ops = GRANT_ALL;
-	grants->identity = (struct slice){arena_copy(&grants->arena, identity.ptr, identity.len), identity.len};
-	if (grants->identity.ptr)
-		return grants;
-	grants_unref(grants);
-	return NULL;
+	if (identity.len)
+		memcpy(grants->identity_bytes, identity.ptr, identity.len);
+	grants->identity = (struct slice){grants->identity_bytes, identity.len};
+	return grants;
 }
 
 struct grants *grants_ref(struct grants *grants)

@@ -44,7 +44,7 @@ struct grant_limits {
 
 struct grants {
 	struct refcount refs;
-	struct arena arena;     /* what the slices point into */
+	struct arena arena;     /* what the lists point into; empty, and without memory of its own, where there are none */
 	struct slice identity;  /* "sub" of a token, the id of an API key, "anonymous" */
 	bool is_anonymous;      /* nobody in particular: no credential was shown, and none is needed */
 	uint64_t expires_ms;    /* wall clock; 0: never */
@@ -56,6 +56,7 @@ struct grants {
 	size_t session_count, channel_count, agent_count;
 	struct grant_limits limits;
 	uint64_t key;           /* of which key it came, an API key's entry or who signed the token; what auth_is_known() asks; 0: of none */
+	char identity_bytes[];
 };
 
 /* With an empty arena, all ops, no scope, no limits of its own. NULL: no memory. */
