@@ -5,7 +5,8 @@
 #include <zlib.h>
 
 #define GZIP_FORMAT 16 /* added to the window bits (deflateInit2 in zlib's manual) */
-#define MEMORY_LEVEL 8
+#define WINDOW_BITS 14 /* with this and the memory level a stream takes 128 KiB */
+#define MEMORY_LEVEL 7
 #define STEP_BYTES ((size_t)16 * 1024)
 
 struct gzip {
@@ -17,7 +18,7 @@ struct gzip *gzip_new(int level)
 	struct gzip *gzip = calloc(1, sizeof *gzip);
 	if (!gzip)
 		return NULL;
-	if (deflateInit2(&gzip->stream, level, Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+	if (deflateInit2(&gzip->stream, level, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(gzip);
 		return NULL;
 	}

@@ -144,6 +144,7 @@ static struct server_settings server_settings(const struct app *app)
 		.tls_from = app->listen.tls_from,
 		.origins = config->cors_origins.items,
 		.origin_count = config->cors_origins.count,
+		.gzips = config->http_gzip,
 		.deflates = config->deflate_enabled,
 		.header_bytes_max = config->limits_header_bytes,
 		.message_bytes_max = config->limits_message_bytes,

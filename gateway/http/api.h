@@ -24,6 +24,7 @@ struct api {
 	struct cors cors;
 	size_t message_bytes_max; /* of one event to publish */
 	bool is_draining;
+	bool gzips; /* long answers, for clients that ask for it */
 	unsigned retry_after_s;
 	struct auth *auth; /* NULL: no credential is good, and one is needed */
 	struct connections *connections; /* as in entry.h */

@@ -6,6 +6,7 @@
 
 #include "common/base/list.h"
 #include "common/data/buf.h"
+#include "gateway/http/gzip_stage.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/history_request.h"
 #include "gateway/http/past_error.h"
@@ -48,6 +49,7 @@ static void free_call(struct call *call)
 	pace_stop(&history->pace);
 	reader_close(history->reader);
 	buf_fini(&history->piece);
+	gzip_stage_close(call->responder);
 	free(history);
 }
 
@@ -293,7 +295,7 @@ static struct history_call *make(const struct api_request *request, const struct
 		api_refuse(request, 500, "internal", "the gateway is out of memory");
 		return NULL;
 	}
-	history->call = (struct call){.ops = &history_ops, .responder = request->responder};
+	history->call = (struct call){.ops = &history_ops, .responder = gzip_stage_open(request->responder)};
 	history->is_ndjson = wanted->is_ndjson;
 	history->is_from_start = wanted->query.is_from_start;
 	history->epoch = wanted->query.epoch;
@@ -321,8 +323,10 @@ static struct call *tell_head(const struct api_request *request, const struct hi
 		.content_type = wanted->is_ndjson ? RESPONSE_NDJSON : RESPONSE_JSON,
 		.length = RESPONSE_STREAMED,
 	};
-	request->responder->ops->begin(request->responder, &response);
-	request->responder->ops->finish(request->responder);
+	struct responder *responder = gzip_stage_open(request->responder);
+	responder->ops->begin(responder, &response);
+	responder->ops->finish(responder);
+	gzip_stage_close(responder);
 	return NULL;
 }
 

@@ -99,6 +99,29 @@ int negotiate_accept(const struct head *head, const char *const *offers, size_t 
 	return best;
 }
 
+/* A coding that is named counts as that says, gzip that is not as "*" does, none at all as the least liked. */
+bool negotiate_gzip(const struct head *head)
+{
+	unsigned gzip = 0, identity = 0;
+	bool names_gzip = false;
+	for (size_t i = 0; i < head->field_count; i++) {
+		struct slice list = head->fields[i].value, element;
+		if (!head_is_same_word(head->fields[i].name, SLICE_LITERAL("Accept-Encoding")))
+			continue;
+		while (head_next_element(&list, &element)) {
+			struct slice coding = take_part(&element);
+			unsigned quality = quality_of(element);
+			bool is_gzip = head_is_same_word(coding, SLICE_LITERAL("gzip")) || head_is_same_word(coding, SLICE_LITERAL("x-gzip"));
+			if (is_gzip || (slice_is(coding, "*") && !names_gzip))
+				gzip = quality;
+			else if (head_is_same_word(coding, SLICE_LITERAL("identity")))
+				identity = quality;
+			names_gzip |= is_gzip;
+		}
+	}
+	return gzip > 0 && gzip >= identity;
+}
+
 int negotiate_content_type(const struct head *head, const char *const *types, size_t count)
 {
 	struct slice value;

@@ -25,7 +25,8 @@ enum responder_result {
 
 struct responder_ops {
 	void (*begin)(struct responder *responder, const struct response *response); /* once, before anything is written */
-	enum responder_result (*write)(struct responder *responder, struct slice bytes); /* of the body; only while clear */
+	/* Of the body; only while clear, and once more behind that where finish() comes next. */
+	enum responder_result (*write)(struct responder *responder, struct slice bytes);
 	bool (*is_clear)(const struct responder *responder);
 	void (*again)(struct responder *responder);  /* go_on() comes on another turn */
 	void (*finish)(struct responder *responder); /* the answer is whole; the call is freed later, never inside the call */
@@ -35,11 +36,19 @@ struct responder_ops {
 	struct port_delivery (*delivery)(const struct responder *responder);
 };
 
+/* What may become of the bodies of good answers on their way. */
+enum responder_coding {
+	RESPONDER_CODING_NONE,     /* nothing, whoever asks */
+	RESPONDER_CODING_IDENTITY, /* nothing for this client */
+	RESPONDER_CODING_GZIP,
+};
+
 struct responder {
 	const struct responder_ops *ops;
 	bool is_head_only;        /* HEAD: the head is sent, what is written is not */
 	bool is_tls;              /* the client speaks TLS to this node */
 	struct admission *admission; /* of its connection; NULL: not counted */
+	enum responder_coding coding;
 	struct slice origin;      /* the allowed origin of a browser, for its answer; empty: none */
 };
 

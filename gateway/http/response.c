@@ -1,6 +1,7 @@
 #include "gateway/http/response.h"
 
 #include "common/codec/json.h"
+#include "gateway/http/gzip_stage.h"
 #include "gateway/http/responder.h"
 
 #define PREFLIGHT_KEPT_S 600 /* browsers need not ask again before */
@@ -48,7 +49,7 @@ bool response_is_chunked(const struct response *response, const struct response_
 
 static void write_cors(struct buf *out, const struct response *response, const struct response_form *form)
 {
-	buf_append_text(out, "Vary: Origin\r\n");
+	buf_append_text(out, response->varies_by_coding ? "Vary: Origin, Accept-Encoding\r\n" : "Vary: Origin\r\n");
 	if (form->origin.len == 0)
 		return;
 	buf_append_text(out, "Access-Control-Allow-Origin: ");
@@ -66,6 +67,8 @@ static void write_length(struct buf *out, const struct response *response, const
 	if (!response->content_type)
 		return;
 	buf_printf(out, "Content-Type: %s\r\n", response->content_type);
+	if (response->is_gzip)
+		buf_append_text(out, "Content-Encoding: gzip\r\n");
 	if (response_is_chunked(response, form))
 		buf_append_text(out, "Transfer-Encoding: chunked\r\n");
 	else if (response->length != RESPONSE_STREAMED)
@@ -102,10 +105,14 @@ void response_write_error(struct buf *out, const char *code, const char *message
 
 void responder_send(struct responder *responder, const struct response *response, struct slice body)
 {
-	responder->ops->begin(responder, response);
-	if (body.len && responder->ops->write(responder, body) == RESPONDER_DEAD)
-		return;
-	responder->ops->finish(responder);
+	struct response own = *response;
+	struct buf packed;
+	buf_init(&packed);
+	body = gzip_whole(responder, &own, body, &packed);
+	responder->ops->begin(responder, &own);
+	if (!body.len || responder->ops->write(responder, body) != RESPONDER_DEAD)
+		responder->ops->finish(responder);
+	buf_fini(&packed);
 }
 
 void responder_refuse(struct responder *responder, const struct refusal *refusal)

@@ -4,6 +4,7 @@
 #include "gateway/auth/access.h"
 #include "gateway/http/entry.h"
 #include "gateway/http/handlers.h"
+#include "gateway/http/negotiate.h"
 #include "gateway/http/response.h"
 #include "gateway/session/relief.h"
 
@@ -162,6 +163,8 @@ struct call *api_open(const struct api *api, const struct head *head, const stru
 	struct refusal refusal;
 	cors.is_tls = responder->is_tls;
 	responder->is_head_only = slice_is(head->method, "HEAD");
+	responder->coding = !api->gzips ? RESPONDER_CODING_NONE
+					: negotiate_gzip(head) ? RESPONDER_CODING_GZIP : RESPONDER_CODING_IDENTITY;
 	responder->origin = SLICE_NONE;
 	if (!route)
 		return api_refuse(&request, 404, "not_found", "no such path");

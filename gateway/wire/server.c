@@ -226,6 +226,7 @@ static void open_http(struct server *server, const struct server_settings *setti
 				.auth = settings->auth,
 				.connections = settings->connections,
 				.message_bytes_max = settings->message_bytes_max,
+				.gzips = settings->gzips,
 				.retry_after_s = HTTP_RETRY_AFTER_S,
 			},
 		.connections = settings->connections,

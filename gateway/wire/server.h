@@ -28,6 +28,7 @@ struct server_settings {
 	struct auth *auth; /* judges credentials; shared by all workers */
 	const struct slice *origins;
 	size_t origin_count;
+	bool gzips;    /* answers of the HTTP API, for who asks for it */
 	bool deflates; /* permessage-deflate is agreed on with who offers it */
 	size_t header_bytes_max, message_bytes_max;
 	uint64_t handshake_timeout_ns, close_timeout_ns;

@@ -87,6 +87,37 @@ START_TEST(gives_the_origin_that_it_allows)
 }
 END_TEST
 
+static const struct {
+	const char *fields;
+	bool gzip;
+} codings[] = {
+	{"", false},
+	{"Accept-Encoding: \r\n", false},
+	{"Accept-Encoding: gzip\r\n", true},
+	{"Accept-Encoding: gzip, deflate, br, zstd\r\n", true},
+	{"Accept-Encoding: br\r\nAccept-Encoding: GZIP;q=0.1\r\n", true},
+	{"Accept-Encoding: x-gzip\r\n", true},
+	{"Accept-Encoding: gzip;q=0\r\n", false},
+	{"Accept-Encoding: *\r\n", true},
+	{"Accept-Encoding: *;q=0\r\n", false},
+	{"Accept-Encoding: gzip;q=0, *\r\n", false},
+	{"Accept-Encoding: *, gzip;q=0.000\r\n", false},
+	{"Accept-Encoding: *;q=0, gzip\r\n", true},
+	{"Accept-Encoding: identity\r\n", false},
+	{"Accept-Encoding: identity, gzip;q=0.5\r\n", false},
+	{"Accept-Encoding: identity;q=0.5, gzip;q=0.5\r\n", true},
+	{"Accept-Encoding: gzip;q=nonsense\r\n", false},
+	{"Accept-Encoding: gzipped\r\n", false},
+	{"Accept-Encoding: br;q=1.0, deflate\r\n", false},
+};
+
+START_TEST(compresses_only_for_who_likes_it)
+{
+	read_fields(codings[_i].fields);
+	ck_assert_msg(negotiate_gzip(&head) == codings[_i].gzip, "%s", codings[_i].fields);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("negotiate");
@@ -94,6 +125,7 @@ int main(void)
 	tcase_add_loop_test(tests, chooses_what_is_liked_best, 0, sizeof accepts / sizeof accepts[0]);
 	tcase_add_loop_test(tests, knows_the_type_of_a_body, 0, sizeof contents / sizeof contents[0]);
 	tcase_add_test(tests, gives_the_origin_that_it_allows);
+	tcase_add_loop_test(tests, compresses_only_for_who_likes_it, 0, sizeof codings / sizeof codings[0]);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }
