@@ -13,7 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/recording.h"
+
 #define READ_BYTES 65536
+#define WHOLE_TEXT 0x81
 static const uint8_t MASK[4] = {0x12, 0x34, 0x56, 0x78};
 
 /* False: refused. */
@@ -23,6 +26,7 @@ static bool try_connect(struct raw *raw, uint16_t port, int receive_buffer_bytes
 	int on = 1;
 	buf_init(&raw->in);
 	buf_init(&raw->last);
+	raw->recording = recording_open();
 	raw->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(raw->fd, 0);
 	if (receive_buffer_bytes)
@@ -170,6 +174,8 @@ void raw_send_frame(struct raw *raw, uint8_t first, struct slice payload)
 {
 	struct buf frame;
 	buf_init(&frame);
+	if (first == WHOLE_TEXT)
+		recording_add(raw->recording, '>', payload);
 	raw_frame_append(&frame, first, payload);
 	raw_send(raw, buf_slice(&frame));
 	buf_fini(&frame);
@@ -209,6 +215,8 @@ enum raw_read raw_try_frame(struct raw *raw, struct raw_frame *ret_frame, struct
 			buf_append_slice(&raw->last, ret_frame->payload);
 			ret_frame->payload = buf_slice(&raw->last);
 			buf_drop_front(&raw->in, len);
+			if (ret_frame->first == WHOLE_TEXT)
+				recording_add(raw->recording, '<', ret_frame->payload);
 			return RAW_FRAME;
 		}
 		enum raw_read got = receive(raw, deadline);

@@ -17,6 +17,7 @@ struct raw {
 	int fd;
 	struct buf in;   /* received and not consumed */
 	struct buf last; /* the payload of the last frame */
+	unsigned recording;
 };
 
 /* One frame as received. payload is valid until the next read. */
