@@ -302,7 +302,7 @@ static struct history_call *make(const struct api_request *request, const struct
 	history->left = wanted->limit;
 	history->retry_after_s = request->api->retry_after_s;
 	buf_init(&history->piece);
-	pace_init(&history->pace, request->api->exchange, on_paced);
+	pace_init(&history->pace, request->api->exchange, request->grants, on_paced);
 	note_reset(history, wanted);
 	if (!wanted->is_ndjson)
 		buf_append_text(&history->piece, "{\"events\":[");

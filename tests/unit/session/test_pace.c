@@ -24,7 +24,7 @@ static void start_with(uint64_t events_per_second)
 	exchange = exchange_new(&settings);
 	ck_assert_ptr_nonnull(exchange);
 	calls = 0;
-	pace_init(&pace, exchange, on_go_on);
+	pace_init(&pace, exchange, NULL, on_go_on);
 }
 
 static void stop(void)
