@@ -1,6 +1,7 @@
 /* How much a client gets: by configuration, by its grants, and after a change. */
 #include "fake_past.h"
 
+#include "gateway/session/allowance.h"
 #include "gateway/session/session_inside.h"
 #include "tests/support/suite.h"
 
