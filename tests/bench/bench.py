@@ -25,6 +25,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import encoding_scenarios
 import log_scenarios
 import security_scenarios
 import state_scenarios
@@ -328,6 +329,7 @@ SCENARIOS = {
     **log_scenarios.SCENARIOS,
     **state_scenarios.SCENARIOS,
     **security_scenarios.SCENARIOS,
+    **encoding_scenarios.SCENARIOS,
 }
 
 
