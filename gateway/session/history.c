@@ -257,6 +257,8 @@ void request_history(const struct request *request)
 	if (!request->id) {
 		request_refuse(session, value_null(request->arena), "bad_request",
 			       "id: missing, a number or a string is needed, since the chunks carry it", 0);
+	} else if (!request_without_delta(request)) {
+		return;
 	} else if (history_query_of(session->exchange, request_grants(request), request->arena, request->body, &query, &error) != OK) {
 		request_fail(request, error.code, error.message);
 	} else {

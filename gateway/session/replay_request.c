@@ -141,7 +141,7 @@ void request_replay(const struct request *request)
 {
 	struct replay_wish wish = {.speed = 1};
 	struct history_query query;
-	if (!request_speed(request, &wish.speed) || !read_gap(request, &wish.max_gap_ms) ||
+	if (!request_without_delta(request) || !request_speed(request, &wish.speed) || !read_gap(request, &wish.max_gap_ms) ||
 	    !read_then(request, &wish.goes_live) || !has_room(request) || !read_range(request, &query))
 		return;
 	begin(request, &query, &wish);

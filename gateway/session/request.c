@@ -104,6 +104,14 @@ bool request_narrow(const struct request *request, struct filter **filter)
 	return failed == OK;
 }
 
+bool request_without_delta(const struct request *request)
+{
+	if (!value_get(request->body, "delta"))
+		return true;
+	request_fail(request, "unsupported", "delta: only what is subscribed to comes as deltas");
+	return false;
+}
+
 bool request_filter(const struct request *request, struct filter **ret_filter)
 {
 	const struct exchange_settings *settings = &request->session->exchange->settings;

@@ -42,6 +42,7 @@ void request_mistyped(const struct request *request, const char *field, const ch
 bool request_optional_string(const struct request *request, const char *field, const struct value **ret_value); /* NULL: not there */
 bool request_required_string(const struct request *request, const char *field, struct slice *ret_text);
 bool request_speed(const struct request *request, double *ret_speed); /* "speed"; without it ret_speed stays */
+bool request_without_delta(const struct request *request); /* the op knows none */
 bool request_filter(const struct request *request, struct filter **ret_filter); /* channels and filter, narrowed; gives a reference */
 /* What of the wish the client may see takes its place. False: refused, and the reference is given up. */
 bool request_narrow(const struct request *request, struct filter **filter);

@@ -5,6 +5,7 @@
 
 #include "common/base/random.h"
 #include "common/codec/codec.h"
+#include "common/codec/fossil_delta.h"
 #include "tests/support/suite.h"
 
 #define CLIENTS 6
@@ -24,6 +25,7 @@ struct client {
 	const char *gap_reason[4096];
 	size_t gap_count;
 	bool is_refused;
+	struct buf texts[FAKE_SESSIONS]; /* by session: what came last, of a client with deltas */
 	uint64_t unrecorded_wanted, unrecorded_got, unrecorded_told;
 };
 
@@ -41,8 +43,8 @@ static const struct {
 	const char *text;
 	int session, type;
 } filters[CLIENTS] = {
-	{"", -1, -1},
-	{",\"filter\":{\"session\":[\"s1\"]}", 1, -1},
+	{",\"delta\":\"fossil\"", -1, -1},
+	{",\"delta\":\"fossil\",\"filter\":{\"session\":[\"s1\"]}", 1, -1},
 	{",\"filter\":{\"type\":[\"t0\"]}", -1, 0},
 	{",\"filter\":{\"session\":[\"s0\",\"s1\"]}", 9, -1},
 	{",\"filter\":{\"session\":[\"s2\"],\"type\":[\"t1\"]}", 2, 1},
@@ -85,14 +87,34 @@ static size_t place_of(struct record_id id)
 	return low;
 }
 
+/* What a client with deltas makes of an event; gives the number in it. */
+static uint64_t take_change(struct client *client, const struct value *event)
+{
+	const struct value *full = value_get(event, "full"), *delta = value_get(event, "delta");
+	struct buf *known = &client->texts[value_get(event, "channel")->text.ptr[7] - '0'], text;
+	unsigned number = 0;
+	buf_init(&text);
+	ck_assert_msg(full || delta, "seed %u: neither in full nor a delta", seed);
+	if (full)
+		buf_append_slice(&text, full->text);
+	else
+		ck_assert_msg(fossil_apply(buf_slice(known), delta->text, 1 << 20, &text) == OK, "seed %u: another text", seed);
+	buf_fini(known);
+	*known = text;
+	ck_assert_int_eq(sscanf(text.bytes, "{\"n\":%u,", &number), 1);
+	return number;
+}
+
 static void take_event(struct client *client, const struct value *event)
 {
 	const struct value *id = value_get(event, "id"), *data = value_get(event, "data");
+	uint64_t number = data ? value_get(data, "n")->uint : take_change(client, event);
 	if (!id) {
 		client->unrecorded_got++;
-		client->seen[value_get(data, "n")->uint] = 1;
+		client->seen[number] = 1;
 		return;
 	}
+	ck_assert_uint_eq(past.events[place_of(id_of(id))].number, number);
 	struct record_id got = id_of(id);
 	ck_assert_msg(fake_is_after(got, client->last), "seed %u: %llu comes behind %llu", seed, (unsigned long long)got.ms,
 		      (unsigned long long)client->last.ms);
@@ -174,8 +196,15 @@ static void listen_to(struct client *client)
 		resume(client);
 }
 
+static void forget_texts(struct client *client)
+{
+	for (int i = 0; i < FAKE_SESSIONS; i++)
+		buf_fini(&client->texts[i]);
+}
+
 static void come(struct client *client, int number)
 {
+	forget_texts(client);
 	free(client->got);
 	free(client->seen);
 	*client = (struct client){.filter = filters[number].text, .session = filters[number].session, .type = filters[number].type};
@@ -193,6 +222,7 @@ static void come_back(struct client *client)
 	exchange_end_turn(exchange);
 	listen_to(client);
 	peer_leave(peer);
+	forget_texts(client);
 	peer_connect(peer, exchange);
 	peer_next(peer);
 	resume(client);
@@ -414,6 +444,7 @@ static void run_schedules(bool may_trim)
 		run(may_trim);
 	}
 	for (int i = 0; i < CLIENTS; i++) {
+		forget_texts(&clients[i]);
 		free(clients[i].got);
 		free(clients[i].seen);
 		clients[i].got = clients[i].seen = NULL;

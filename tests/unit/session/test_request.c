@@ -51,6 +51,8 @@ static const struct {
 	{"{\"id\":1,\"op\":\"subscribe\",\"channels\":[\"secret:*\"]}", "\"code\":\"bad_filter\",\"message\":\"channels[0]"},
 	{"{\"id\":1,\"op\":\"unsubscribe\"}", "sub: missing"},
 	{"{\"id\":1,\"op\":\"unsubscribe\",\"sub\":\"x\"}", "\"code\":\"no_such_subscription\""},
+	{"{\"id\":1,\"op\":\"history\",\"session\":\"s\",\"delta\":\"fossil\"}", "\"code\":\"unsupported\""},
+	{"{\"id\":1,\"op\":\"replay\",\"session\":\"s\",\"delta\":\"fossil\"}", "\"code\":\"unsupported\""},
 	{"{\"id\":1,\"op\":\"history\"}", "\"code\":\"no_history\""},
 	{"{\"id\":1,\"op\":\"state\"}", "\"code\":\"no_history\""},
 	{"{\"id\":1,\"op\":\"publish\",\"channel\":\"trace:a\",\"data\":1}", "\"code\":\"unsupported\""},
