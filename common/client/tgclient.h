@@ -172,6 +172,10 @@ void tgc_open(struct tgc_client *client);
 void tgc_close(struct tgc_client *client);
 /* For the next connection. */
 enum tgc_result tgc_set_token(struct tgc_client *client, const char *token);
+/* The same, and on the open connection at once, by op auth: for a new token of the same identity, as when on_notice says tokenExpiring.
+ * Subscriptions go on. on_reply (may be NULL) is called as by tgc_request(); a token that is refused closes the client (4401). Without
+ * an open connection it is for the next one, on_reply is not called, and the result is TGC_OFFLINE. */
+enum tgc_result tgc_authenticate(struct tgc_client *client, const char *token, tgc_on_reply *on_reply, void *context);
 
 /* --- Turning ------------------------------------------------------------------------------------------------------- */
 

@@ -57,6 +57,24 @@ enum tgc_result tgc_request(struct tgc_client *client, const char *request, tgc_
 	return TGC_OK;
 }
 
+enum tgc_result tgc_authenticate(struct tgc_client *client, const char *token, tgc_on_reply *on_reply, void *context)
+{
+	if (!token || !*token)
+		return tgc_fail(client, TGC_INVALID, "token: missing");
+	enum tgc_result result = tgc_set_token(client, token);
+	if (result)
+		return result;
+	struct buf request;
+	buf_init(&request);
+	buf_append_text(&request, "{\"op\":\"auth\",\"token\":");
+	json_append_string(&request, slice_of(token));
+	buf_append(&request, "}", 2); /* with its NUL */
+	result = buf_has_failed(&request) ? tgc_fail(client, TGC_NOMEM, "no memory for the request")
+					  : tgc_request(client, request.bytes, on_reply, context);
+	buf_fini(&request);
+	return result;
+}
+
 static struct tgc_pending *find(struct tgc_client *client, uint64_t id)
 {
 	LIST_FOREACH(&client->pending, at, following) {

@@ -242,6 +242,24 @@ START_TEST(gives_chunks_then_the_reply)
 }
 END_TEST
 
+/* On this connection at once, and on the next. */
+START_TEST(brings_a_new_token_in_place_and_at_the_next_connection)
+{
+	make(1, (struct tgc_options){.token = "old"});
+	ck_assert_int_eq(tgc_authenticate(client, "early", NULL, NULL), TGC_OFFLINE);
+	fake_node_welcome(&nodes[0], client, 30000);
+	ck_assert_ptr_nonnull(strstr(nodes[0].head.bytes, "Authorization: Bearer early\r\n"));
+	ck_assert_int_eq(tgc_authenticate(client, "", NULL, NULL), TGC_INVALID);
+	ck_assert_int_eq(tgc_authenticate(client, "a\r\nb", NULL, NULL), TGC_INVALID);
+	ck_assert_int_eq(tgc_authenticate(client, "new\"token", diary_on_reply, &diary), TGC_OK);
+	const char *request = fake_node_read(&nodes[0], client);
+	ck_assert_ptr_nonnull(strstr(request, "\"op\":\"auth\",\"token\":\"new\\\"token\"}"));
+	fake_node_cut(&nodes[0]);
+	fake_node_welcome(&nodes[0], client, 30000);
+	ck_assert_ptr_nonnull(strstr(nodes[0].head.bytes, "Authorization: Bearer new\"token\r\n"));
+}
+END_TEST
+
 START_TEST(a_request_ends_once_when_the_connection_does)
 {
 	make(1, (struct tgc_options){.requests_max = 2});
@@ -379,6 +397,7 @@ int main(void)
 	tcase_add_test(tests, stops_at_a_message_over_its_limit);
 	tcase_add_test(tests, comes_back_from_a_node_that_talks_nonsense);
 	tcase_add_test(tests, gives_chunks_then_the_reply);
+	tcase_add_test(tests, brings_a_new_token_in_place_and_at_the_next_connection);
 	tcase_add_test(tests, a_request_ends_once_when_the_connection_does);
 	tcase_add_test(tests, refuses_requests_that_cannot_be_sent);
 	tcase_add_test(tests, a_handler_may_close_the_client_in_the_middle_of_a_batch);
