@@ -202,7 +202,7 @@ static void open_relays(struct server *server, const struct server_settings *set
 static void open_greeter(struct server *server, const struct server_settings *settings)
 {
 	struct greeter_settings greeter = {
-		.cors = {settings->origins, settings->origin_count},
+		.cors = {.origins = settings->origins, .origin_count = settings->origin_count},
 		.auth = settings->auth,
 		.relays = &server->relays,
 		.deflates = settings->deflates,
@@ -222,7 +222,7 @@ static void open_http(struct server *server, const struct server_settings *setti
 		.api =
 			{
 				.exchange = server->exchange,
-				.cors = {settings->origins, settings->origin_count},
+				.cors = {.origins = settings->origins, .origin_count = settings->origin_count},
 				.auth = settings->auth,
 				.connections = settings->connections,
 				.message_bytes_max = settings->message_bytes_max,
