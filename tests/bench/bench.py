@@ -25,6 +25,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import compression_scenarios
 import encoding_scenarios
 import log_scenarios
 import security_scenarios
@@ -330,6 +331,7 @@ SCENARIOS = {
     **state_scenarios.SCENARIOS,
     **security_scenarios.SCENARIOS,
     **encoding_scenarios.SCENARIOS,
+    **compression_scenarios.SCENARIOS,
 }
 
 
