@@ -108,7 +108,7 @@ END_TEST
 static void connect_as(struct peer *peer, const struct front *front)
 {
 	struct grants *grants = fake_grants();
-	*peer = (struct peer){.port = {&fake_ops}};
+	*peer = (struct peer){.port = {.ops = &fake_ops}};
 	peer->session = session_open(exchange, front, &peer->port, grants);
 	grants_unref(grants);
 	ck_assert_ptr_nonnull(peer->session);
