@@ -218,7 +218,7 @@ static void mix(struct buf *target, struct slice base, size_t letters)
 	size_t pieces = below(8);
 	for (size_t i = 0; i < pieces; i++) {
 		size_t from = base.len ? below(base.len) : 0, len = base.len ? below(base.len - from + 1) : 0;
-		if (below(3))
+		if (len && below(3))
 			buf_append(target, base.ptr + from, len);
 		else
 			fill(target, below(40), letters);
