@@ -70,7 +70,8 @@ static enum err read_id(struct reading *reading, struct slice *ret_id)
 }
 
 /* A key goes through headers and addresses, and must not be taken for a token. */
-static enum err digest_of_key(struct reading *reading, const struct value *key, unsigned char ret_digest[API_KEY_DIGEST_BYTES])
+static enum err digest_of_key(struct reading *reading, const struct value *key,
+                              unsigned char ret_digest[API_KEY_DIGEST_BYTES])
 {
 	if (key->kind != VALUE_STRING || key->text.len < KEY_BYTES_MIN || key->text.len > KEY_BYTES_MAX)
 		return refuse(reading, "key: must be a string of %d to %d bytes", KEY_BYTES_MIN, KEY_BYTES_MAX);
@@ -97,7 +98,8 @@ static int hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static enum err digest_of_hex(struct reading *reading, const struct value *hex, unsigned char ret_digest[API_KEY_DIGEST_BYTES])
+static enum err digest_of_hex(struct reading *reading, const struct value *hex,
+                              unsigned char ret_digest[API_KEY_DIGEST_BYTES])
 {
 	bool is_right = hex->kind == VALUE_STRING && hex->text.len == (size_t)2 * API_KEY_DIGEST_BYTES;
 	for (size_t i = 0; is_right && i < API_KEY_DIGEST_BYTES; i++) {
@@ -162,13 +164,14 @@ static enum err fill_grants(struct reading *reading, struct grants *grants)
 	error = rights_read(reading->entry, reading->served, reading->arena, grants, &wrong);
 	if (error == OK || error == ERR_NOMEM)
 		return error;
-	return refuse(reading, "%s: %.*s", wrong.where, (int)(sizeof reading->why - sizeof wrong.where - 8), wrong.message);
+	return refuse(reading, "%s: %.*s", wrong.where, (int)(sizeof reading->why - sizeof wrong.where - 8),
+	              wrong.message);
 }
 
 static enum err read_entry(struct reading *reading, struct api_key *ret_key)
 {
 	struct api_key key;
-	struct slice id;
+	struct slice id = SLICE_NONE;
 	enum err error = check_members(reading);
 	if (error == OK)
 		error = read_id(reading, &id);
@@ -210,7 +213,8 @@ static enum err sort_keys(struct keyset *keyset, char ret_why[KEYSET_WHY])
 	return OK;
 }
 
-static enum err read_entries(struct reading *reading, const struct value *keys, struct keyset *keyset, char ret_why[KEYSET_WHY])
+static enum err read_entries(struct reading *reading, const struct value *keys, struct keyset *keyset,
+                             char ret_why[KEYSET_WHY])
 {
 	keyset->api_keys = calloc(keys->list.count + 1, sizeof *keyset->api_keys);
 	if (!keyset->api_keys)
@@ -227,7 +231,8 @@ static enum err read_entries(struct reading *reading, const struct value *keys, 
 	return sort_keys(keyset, ret_why);
 }
 
-static enum err read_root(struct reading *reading, const struct value *root, struct keyset *keyset, char ret_why[KEYSET_WHY])
+static enum err read_root(struct reading *reading, const struct value *root, struct keyset *keyset,
+                          char ret_why[KEYSET_WHY])
 {
 	const struct value *keys = value_get(root, "keys");
 	if (!keys || keys->kind != VALUE_ARRAY || root->list.count != 1) {
@@ -244,7 +249,8 @@ static enum err read_root(struct reading *reading, const struct value *root, str
 	return error;
 }
 
-enum err keyset_read_api_keys(struct slice text, struct filter_patterns served, struct keyset *keyset, char ret_why[KEYSET_WHY])
+enum err keyset_read_api_keys(struct slice text, struct filter_patterns served, struct keyset *keyset,
+                              char ret_why[KEYSET_WHY])
 {
 	struct arena arena;
 	struct value *root = NULL;

@@ -32,7 +32,7 @@ struct auth {
 	struct grants *anonymous; /* NULL: auth is required */
 	struct token_rules rules;
 	unsigned algorithms;
-	const char *paths[SOURCES]; /* NULL: no file */
+	const char *paths[SOURCES];         /* NULL: no file */
 	struct keyfile_mark marks[SOURCES]; /* of the reloading thread */
 };
 
@@ -133,9 +133,10 @@ static enum err read_algorithms(const struct auth_settings *settings, unsigned *
 		struct slice name = settings->jwt_algorithms[i];
 		enum algorithm algorithm;
 		if (!algorithm_find(name, &algorithm)) {
-			snprintf(ret_why, WHY,
-			         "auth.jwt_algorithms: there is no \"%.*s\"; HS256, HS384, HS512, and so RS, PS and ES are",
-			         name.len < 32 ? (int)name.len : 32, name.ptr);
+			snprintf(
+			    ret_why, WHY,
+			    "auth.jwt_algorithms: there is no \"%.*s\"; HS256, HS384, HS512, and so RS, PS and ES are",
+			    name.len < 32 ? (int)name.len : 32, name.ptr);
 			return ERR_INVALID;
 		}
 		set |= ALGORITHM_BIT(algorithm);
@@ -181,11 +182,11 @@ static enum err make_anonymous(struct auth *auth)
 static enum err set_up(struct auth *auth, const struct auth_settings *settings, char ret_why[WHY])
 {
 	auth->rules = (struct token_rules){
-		.issuer = slice_of(settings->jwt_issuer),
-		.audience = slice_of(settings->jwt_audience),
-		.leeway_ms = settings->jwt_leeway_ms,
-		.requires_expiry = settings->requires_expiry,
-		.served = settings->served,
+	    .issuer = slice_of(settings->jwt_issuer),
+	    .audience = slice_of(settings->jwt_audience),
+	    .leeway_ms = settings->jwt_leeway_ms,
+	    .requires_expiry = settings->requires_expiry,
+	    .served = settings->served,
 	};
 	enum err error = read_algorithms(settings, &auth->algorithms, ret_why);
 	if (error == OK)
@@ -194,8 +195,9 @@ static enum err set_up(struct auth *auth, const struct auth_settings *settings, 
 		return error == OK ? make_anonymous(auth) : error;
 	if (has_keys(auth->keyring))
 		return OK;
-	snprintf(ret_why, WHY, "auth.required is yes, but there are no keys; set one of auth.jwt_secret_file, auth.jwt_keys_file, "
-	                       "auth.jwt_public_key_file, auth.api_keys_file");
+	snprintf(ret_why, WHY,
+	         "auth.required is yes, but there are no keys; set one of auth.jwt_secret_file, auth.jwt_keys_file, "
+	         "auth.jwt_public_key_file, auth.api_keys_file");
 	return ERR_INVALID;
 }
 
@@ -225,8 +227,8 @@ void auth_free(struct auth *auth)
 	free(auth);
 }
 
-static enum err check_token(const struct auth *auth, const struct keyring *keyring, const struct token *token, uint64_t now_ms,
-                            struct arena *arena, struct grants **ret_grants, enum refusal *ret_refusal)
+static enum err check_token(const struct auth *auth, const struct keyring *keyring, const struct token *token,
+                            uint64_t now_ms, struct arena *arena, struct grants **ret_grants, enum refusal *ret_refusal)
 {
 	const struct verifier *verifier = NULL;
 	enum err error = token_verify(token, keyring->sets, SOURCES, arena, &verifier, ret_refusal);

@@ -33,8 +33,8 @@ static bool date_of_text(struct slice spelling, uint64_t *ret_ms)
 	return true;
 }
 
-/* A NumericDate: seconds since 1970, perhaps with a fraction. What lies before 1970 is 1970, what lies beyond 64 bits is the
- * last date there is. False: no number. */
+/* A NumericDate: seconds since 1970, perhaps with a fraction. What lies before 1970 is 1970, what lies beyond 64 bits
+ * is the last date there is. False: no number. */
 static bool read_date(const struct value *claim, uint64_t *ret_ms)
 {
 	switch (claim->kind) {
@@ -58,8 +58,8 @@ static bool read_date(const struct value *claim, uint64_t *ret_ms)
 }
 
 /* ret_ends_ms: when the token stops to be taken, 0: never. */
-static enum err check_times(const struct value *claims, const struct token_rules *rules, uint64_t now_ms, uint64_t *ret_ends_ms,
-                            enum refusal *ret_refusal)
+static enum err check_times(const struct value *claims, const struct token_rules *rules, uint64_t now_ms,
+                            uint64_t *ret_ends_ms, enum refusal *ret_refusal)
 {
 	const struct value *expiry = value_get(claims, "exp"), *not_before = value_get(claims, "nbf"),
 	                   *issued = value_get(claims, "iat");
@@ -114,7 +114,8 @@ static enum err check_names(const struct value *claims, const struct token_rules
 		return refuse(ret_refusal, REFUSAL_AUDIENCE);
 	if (id && id->kind != VALUE_STRING)
 		return refuse(ret_refusal, REFUSAL_TOKEN_ID);
-	if (!subject || subject->kind != VALUE_STRING || subject->text.len == 0 || subject->text.len > RIGHTS_IDENTITY_MAX)
+	if (!subject || subject->kind != VALUE_STRING || subject->text.len == 0 ||
+	    subject->text.len > RIGHTS_IDENTITY_MAX)
 		return refuse(ret_refusal, REFUSAL_SUBJECT);
 	*ret_subject = subject->text;
 	return OK;
@@ -136,7 +137,8 @@ static enum err read_rights(const struct value *rights, const struct token_rules
 	return error == OK || error == ERR_NOMEM ? error : refuse(ret_refusal, REFUSAL_RIGHTS);
 }
 
-static enum err decode_claims(struct slice payload, struct arena *arena, struct value **ret_claims, enum refusal *ret_refusal)
+static enum err decode_claims(struct slice payload, struct arena *arena, struct value **ret_claims,
+                              enum refusal *ret_refusal)
 {
 	size_t len;
 	struct json_error wrong;

@@ -60,14 +60,14 @@ static enum err read_bytes(struct reading *reading, const char *name, struct sli
 
 static enum err read_secret(struct reading *reading, struct verifier *ret_verifier)
 {
-	struct slice secret;
+	struct slice secret = SLICE_NONE;
 	enum err error = read_bytes(reading, "k", &secret);
 	return error == OK ? verifier_of_secret(secret, ret_verifier, reading->why) : error;
 }
 
 static enum err read_rsa(struct reading *reading, struct verifier *ret_verifier)
 {
-	struct slice modulus, exponent;
+	struct slice modulus = SLICE_NONE, exponent = SLICE_NONE;
 	enum err error = read_bytes(reading, "n", &modulus);
 	if (error == OK)
 		error = read_bytes(reading, "e", &exponent);
@@ -77,7 +77,7 @@ static enum err read_rsa(struct reading *reading, struct verifier *ret_verifier)
 /* ERR_UNSUPPORTED: another curve. */
 static enum err read_ec(struct reading *reading, struct verifier *ret_verifier)
 {
-	struct slice curve, x, y;
+	struct slice curve, x = SLICE_NONE, y = SLICE_NONE;
 	int algorithm = ALGORITHM_ES256;
 	enum err error = read_text(reading, "crv", &curve);
 	if (error != OK)
@@ -147,13 +147,15 @@ static enum err read_material(struct reading *reading, struct verifier *ret_veri
 		if (!slice_is(kind, kinds[i].kind))
 			continue;
 		if (value_get(reading->jwk, "d"))
-			return refuse(reading, "d: this is a private key; the gateway is to have the public part alone");
+			return refuse(reading,
+			              "d: this is a private key; the gateway is to have the public part alone");
 		return kinds[i].read(reading, ret_verifier);
 	}
 	return ERR_UNSUPPORTED;
 }
 
-/* A key whose "alg" is its own must fit it; one that fits nothing of what the configuration allows is of no use, but no mistake. */
+/* A key whose "alg" is its own must fit it; one that fits nothing of what the configuration allows is of no use, but no
+ * mistake. */
 static enum err fit(struct reading *reading, unsigned set, struct verifier *verifier)
 {
 	if (verifier_pin(verifier, set, reading->why) == OK)

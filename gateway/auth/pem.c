@@ -25,8 +25,8 @@ static EVP_PKEY *key_of_block(const char *name, const unsigned char *bytes, long
 	return NULL;
 }
 
-static enum err add_block(const char *name, const unsigned char *bytes, long len, unsigned allowed, struct keyset *keyset,
-                          char why[VERIFIER_WHY])
+static enum err add_block(const char *name, const unsigned char *bytes, long len, unsigned allowed,
+                          struct keyset *keyset, char why[VERIFIER_WHY])
 {
 	struct verifier verifier;
 	EVP_PKEY *key = key_of_block(name, bytes, len);

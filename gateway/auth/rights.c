@@ -61,7 +61,8 @@ static enum err read_ops(const struct value *list, unsigned *ret_ops, struct fil
 	if (!list)
 		return OK;
 	if (list->kind != VALUE_ARRAY)
-		return refuse(ret_error, ERR_INVALID, "ops", "must be an array of strings, not %s", value_kind_name(list->kind));
+		return refuse(ret_error, ERR_INVALID, "ops", "must be an array of strings, not %s",
+		              value_kind_name(list->kind));
 	for (const struct value *entry = list->list.first; entry; entry = entry->next, at++) {
 		enum err error = find_op(entry->kind == VALUE_STRING ? entry->text : SLICE_NONE, at, &op, ret_error);
 		if (error != OK)
@@ -77,14 +78,15 @@ static enum err read_limits(const struct value *map, struct grant_limits *limits
 	if (!map)
 		return OK;
 	if (map->kind != VALUE_MAP)
-		return refuse(ret_error, ERR_INVALID, "limits", "must be an object, not %s", value_kind_name(map->kind));
+		return refuse(ret_error, ERR_INVALID, "limits", "must be an object, not %s",
+		              value_kind_name(map->kind));
 	for (const struct value *member = map->list.first; member; member = member->next) {
 		int limit = 0;
 		while (limit < LIMITS && !slice_is(member->key, grant_limit_names[limit]))
 			limit++;
 		if (limit == LIMITS)
-			return refuse(ret_error, ERR_INVALID, "limits", "there is no limit \"%.*s\"", shown(member->key),
-			              member->key.ptr);
+			return refuse(ret_error, ERR_INVALID, "limits", "there is no limit \"%.*s\"",
+			              shown(member->key), member->key.ptr);
 		if (member->kind != VALUE_UINT || member->uint > RIGHTS_LIMIT_MAX)
 			return refuse(ret_error, ERR_INVALID, "limits", "%s must be a whole number from 0 to %llu",
 			              grant_limit_names[limit], (unsigned long long)RIGHTS_LIMIT_MAX);
@@ -140,8 +142,8 @@ static struct value *put_copy(struct arena *scratch, struct value *map, const ch
 	return list ? value_put(map, name, value_copy(scratch, list)) : map;
 }
 
-/* A list of channels is taken as it is: the credential may be for other gateways too, and system:* is no pattern that any
- * publisher is served by. Without one, what is served is the scope. */
+/* A list of channels is taken as it is: the credential may be for other gateways too, and system:* is no pattern that
+ * any publisher is served by. Without one, what is served is the scope. */
 static enum err compile_scope(const struct value *map, struct filter_patterns served, struct arena *scratch,
                               struct grants *grants, struct filter_error *ret_error)
 {
@@ -153,8 +155,8 @@ static enum err compile_scope(const struct value *map, struct filter_patterns se
 	filter = put_copy(scratch, filter, "agent", agents);
 	if (!filter)
 		return refuse(ret_error, ERR_NOMEM, "", "out of memory");
-	enum err error = filter_compile(channels, filter, channels ? (struct filter_patterns){NULL, 0} : served, &grants->scope,
-	                                ret_error);
+	enum err error = filter_compile(channels, filter, channels ? (struct filter_patterns){NULL, 0} : served,
+	                                &grants->scope, ret_error);
 	if (error != OK) {
 		rename_where(ret_error);
 		return error;
@@ -176,8 +178,8 @@ static bool names_system(const struct grants *grants)
 	return false;
 }
 
-enum err rights_read(const struct value *map, struct filter_patterns served, struct arena *scratch, struct grants *grants,
-                     struct filter_error *ret_error)
+enum err rights_read(const struct value *map, struct filter_patterns served, struct arena *scratch,
+                     struct grants *grants, struct filter_error *ret_error)
 {
 	enum err error = compile_scope(map, served, scratch, grants, ret_error);
 	if (error == OK)

@@ -6,20 +6,21 @@
 
 #define DER_BYTES_MAX 160 /* holds an ECDSA-Sig-Value of P-521 */
 
-static enum err check_hmac(const struct verifier *verifier, const EVP_MD *digest, struct slice text, struct slice signature)
+static enum err check_hmac(const struct verifier *verifier, const EVP_MD *digest, struct slice text,
+                           struct slice signature)
 {
 	unsigned char wanted[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	if (!HMAC(digest, verifier->secret.bytes, (int)verifier->secret.len, (const unsigned char *)text.ptr, text.len, wanted,
-	          &len))
+	if (!HMAC(digest, verifier->secret.bytes, (int)verifier->secret.len, (const unsigned char *)text.ptr, text.len,
+	          wanted, &len))
 		return ERR_NOMEM;
 	bool is_same = signature.len == len && CRYPTO_memcmp(wanted, signature.ptr, len) == 0;
 	OPENSSL_cleanse(wanted, sizeof wanted);
 	return is_same ? OK : ERR_DENIED;
 }
 
-/* A token has r and s side by side, each as long as a coordinate; OpenSSL wants the ASN.1 form. Gives its length; 0: the signature
- * has another length, or memory is out. */
+/* A token has r and s side by side, each as long as a coordinate; OpenSSL wants the ASN.1 form. Gives its length; 0:
+ * the signature has another length, or memory is out. */
 static size_t der_of(struct slice signature, size_t coordinate_bytes, unsigned char ret_der[DER_BYTES_MAX])
 {
 	int len = 0;
@@ -74,7 +75,8 @@ static enum err check_public(const struct verifier *verifier, const struct algor
 	return error;
 }
 
-enum err verifier_check(const struct verifier *verifier, enum algorithm algorithm, struct slice text, struct slice signature)
+enum err verifier_check(const struct verifier *verifier, enum algorithm algorithm, struct slice text,
+                        struct slice signature)
 {
 	const struct algorithm_facts *facts = &algorithms[algorithm];
 	if (!(verifier->algorithms & ALGORITHM_BIT(algorithm)) || signature.len == 0)

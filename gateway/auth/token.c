@@ -81,8 +81,8 @@ static bool equals_ignoring_case(struct slice text, const char *lower)
 	return true;
 }
 
-/* A token that says that it is something else (a logout token, a proof of possession) is no credential, whoever signed it
- * (RFC 8725 section 3.11). */
+/* A token that says that it is something else (a logout token, a proof of possession) is no credential, whoever signed
+ * it (RFC 8725 section 3.11). */
 static bool is_access_type(const struct value *type)
 {
 	static const char *const types[] = {"jwt", "at+jwt", "application/jwt", "application/at+jwt"};

@@ -32,7 +32,8 @@ enum err verifier_of_secret(struct slice secret, struct verifier *ret_verifier, 
 	struct verifier verifier = {.kind = VERIFIER_SECRET};
 	char why[VERIFIER_WHY];
 	if (secret.len < VERIFIER_SECRET_BYTES_MIN) {
-		snprintf(why, sizeof why, "a secret of %zu bytes is too short; at least %d bytes are needed (RFC 7518 section 3.2)",
+		snprintf(why, sizeof why,
+		         "a secret of %zu bytes is too short; at least %d bytes are needed (RFC 7518 section 3.2)",
 		         secret.len, VERIFIER_SECRET_BYTES_MIN);
 		return refuse(ret_why, ERR_INVALID, why);
 	}
@@ -62,8 +63,8 @@ static enum err fit_rsa(EVP_PKEY *key, struct verifier *verifier, char ret_why[V
 		verifier->algorithms = algorithm_family(FAMILY_RSA_PKCS1) | algorithm_family(FAMILY_RSA_PSS);
 		return OK;
 	}
-	snprintf(why, sizeof why, "an RSA key of %d bits is refused; %d to %d bits are needed", bits, VERIFIER_RSA_BITS_MIN,
-	         VERIFIER_RSA_BITS_MAX);
+	snprintf(why, sizeof why, "an RSA key of %d bits is refused; %d to %d bits are needed", bits,
+	         VERIFIER_RSA_BITS_MIN, VERIFIER_RSA_BITS_MAX);
 	return refuse(ret_why, ERR_INVALID, why);
 }
 
@@ -189,7 +190,8 @@ enum err verifier_pin(struct verifier *verifier, unsigned allowed, char ret_why[
 			len += snprintf(names + len, sizeof names - (size_t)len, "%s%s", len ? ", " : "",
 			                algorithms[algorithm].name);
 	}
-	snprintf(ret_why, VERIFIER_WHY, "none of the algorithms that are allowed fits this key, which could do %s", names);
+	snprintf(ret_why, VERIFIER_WHY, "none of the algorithms that are allowed fits this key, which could do %s",
+	         names);
 	return ERR_INVALID;
 }
 

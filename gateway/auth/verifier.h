@@ -35,7 +35,8 @@ struct verifier {
 
 /* Each makes a key with all algorithms that fit its kind and size. ERR_INVALID: ret_why says what is wrong with it; ERR_NOMEM. */
 enum err verifier_of_secret(struct slice secret, struct verifier *ret_verifier, char ret_why[VERIFIER_WHY]) MUST_USE;
-enum err verifier_of_public_key(struct evp_pkey_st *key, struct verifier *ret_verifier, char ret_why[VERIFIER_WHY]) MUST_USE; /* takes a reference */
+enum err verifier_of_public_key(struct evp_pkey_st *key, struct verifier *ret_verifier,
+                                char ret_why[VERIFIER_WHY]) MUST_USE; /* takes a reference */
 enum err verifier_of_rsa(struct slice modulus, struct slice exponent, struct verifier *ret_verifier,
                          char ret_why[VERIFIER_WHY]) MUST_USE; /* big endian */
 enum err verifier_of_point(enum algorithm algorithm, struct slice x, struct slice y, struct verifier *ret_verifier,

@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct keyset *keyset = keyset_new();
 	if (!keyset)
 		return 0;
-	enum err error = keyset_read_api_keys((struct slice){(const char *)bytes, len}, (struct filter_patterns){patterns, 2},
-	                                      keyset, why);
+	enum err error = keyset_read_api_keys((struct slice){(const char *)bytes, len},
+	                                      (struct filter_patterns){patterns, 2}, keyset, why);
 	if (error != OK && (!memchr(why, '\0', sizeof why) || !*why))
 		abort();
 	for (size_t i = 0; error == OK && i < keyset->api_key_count; i++) {

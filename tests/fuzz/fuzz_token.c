@@ -1,5 +1,6 @@
-/* A credential before a node with fixed keys: a secret that is known here, and an API key. The input is a credential; where it begins
- * with '{' its lines are a header and claims, which are signed rightly first, so that what is behind the signature is reached too. */
+/* A credential before a node with fixed keys: a secret that is known here, and an API key. The input is a credential;
+ * where it begins with '{' its lines are a header and claims, which are signed rightly first, so that what is behind
+ * the signature is reached too. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

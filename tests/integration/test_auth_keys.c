@@ -1,4 +1,5 @@
-/* A node and the files that hold its keys: what it does not start with, and what happens when they change while it runs. */
+/* A node and the files that hold its keys: what it does not start with, and what happens when they change while it
+ * runs. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <stdio.h>
@@ -53,7 +54,8 @@ static void write_jwks(const struct test_key *key)
 /* Starts a node that must fail, with that in its last words and nothing of what must not be there. */
 static void expect_no_start(const char *const *flags, int status, const char *why, const char *secret)
 {
-	struct gateway_options options = {.program = TEST_GATEWAY, .redis_url = redis_server_url(redis), .flags = flags};
+	struct gateway_options options = {
+	    .program = TEST_GATEWAY, .redis_url = redis_server_url(redis), .flags = flags};
 	struct process *process = gateway_launch(&options);
 	int ended_with = 0;
 	ck_assert(process_wait(process, deadline_in(DEADLINE_MS), &ended_with));
@@ -70,7 +72,9 @@ START_TEST(does_not_start_without_the_keys_that_it_needs)
 	const char *nothing[] = {"--auth.required", "yes", NULL};
 	expect_no_start(nothing, EXIT_CONFIG, "auth.required: \"yes\" needs keys", NULL);
 	const char *short_secret[] = {"--auth.jwt_secret", "a secret that is too short", NULL};
-	expect_no_start(short_secret, 1, "auth.jwt_secret: a secret of 26 bytes is too short; at least 32 bytes are needed", "a secret that");
+	expect_no_start(short_secret, 1,
+	                "auth.jwt_secret: a secret of 26 bytes is too short; at least 32 bytes are needed",
+	                "a secret that");
 }
 END_TEST
 
@@ -88,11 +92,13 @@ END_TEST
 START_TEST(says_that_production_lets_everyone_in)
 {
 	const char *flags[] = {"--preset", "production", "--auth.required", "no", NULL};
-	struct gateway_options options = {.program = TEST_GATEWAY, .redis_url = redis_server_url(redis), .flags = flags};
+	struct gateway_options options = {
+	    .program = TEST_GATEWAY, .redis_url = redis_server_url(redis), .flags = flags};
 	struct gateway *node = gateway_open(&options);
 	size_t at = 0;
-	char *line = process_wait_line(gateway_process(node), PROCESS_ERROR, "everyone who reaches this node may read and publish everything",
-	                               &at, deadline_in(DEADLINE_MS));
+	char *line = process_wait_line(gateway_process(node), PROCESS_ERROR,
+	                               "everyone who reaches this node may read and publish everything", &at,
+	                               deadline_in(DEADLINE_MS));
 	ck_assert_ptr_nonnull(line);
 	ck_assert_ptr_nonnull(strstr(line, "warn"));
 	free(line);
@@ -152,12 +158,14 @@ static void expect_silent_about(struct gateway *node, const char *secret)
 START_TEST(api_keys_come_and_go_while_it_runs)
 {
 	struct raw a, b, c;
-	write_keys("{\"keys\":[{\"id\":\"a\",\"key\":\"credential-of-a\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
+	write_keys(
+	    "{\"keys\":[{\"id\":\"a\",\"key\":\"credential-of-a\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
 	struct gateway *node = start_with("--auth.api_keys_file");
 	open_as(node, &a, "credential-of-a");
 	open_as(node, &b, "credential-of-b");
 	expect_refused(node, "credential-of-c");
-	write_keys("{\"keys\":[{\"id\":\"c\",\"key\":\"credential-of-c\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
+	write_keys(
+	    "{\"keys\":[{\"id\":\"c\",\"key\":\"credential-of-c\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
 	raw_expect_close(&a, UNAUTHORIZED);
 	ck_assert(gateway_metric(node, "auth_reloads_total", "result=\"ok\"") == 1);
 	expect_alive(&b);

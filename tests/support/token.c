@@ -170,13 +170,15 @@ static size_t flatten(const struct test_key *key, unsigned char *bytes, size_t l
 	return 2 * each;
 }
 
-static size_t sign(const struct test_key *key, const char *algorithm, struct slice text, unsigned char *ret_signature, size_t room)
+static size_t sign(const struct test_key *key, const char *algorithm, struct slice text, unsigned char *ret_signature,
+                   size_t room)
 {
 	const EVP_MD *digest = digest_of(algorithm);
 	const unsigned char *bytes = (const unsigned char *)text.ptr;
 	if (algorithm[0] == 'H') {
 		unsigned len = 0;
-		require(HMAC(digest, key->secret.ptr, (int)key->secret.len, bytes, text.len, ret_signature, &len) != NULL);
+		require(HMAC(digest, key->secret.ptr, (int)key->secret.len, bytes, text.len, ret_signature, &len) !=
+		        NULL);
 		return len;
 	}
 	EVP_PKEY_CTX *settings = NULL;

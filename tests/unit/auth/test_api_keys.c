@@ -26,7 +26,6 @@ static struct grants *find(const struct keyset *keyset, const char *key)
 	return found ? found->grants : NULL;
 }
 
-
 START_TEST(finds_a_key_in_either_form)
 {
 	char text[1024], hex[2 * API_KEY_DIGEST_BYTES + 1];
@@ -35,7 +34,8 @@ START_TEST(finds_a_key_in_either_form)
 	for (size_t i = 0; i < sizeof digest; i++)
 		snprintf(hex + 2 * i, 3, i % 2 ? "%02x" : "%02X", digest[i]);
 	snprintf(text, sizeof text,
-	         "{\"keys\":[{\"id\":\"robot\",\"key\":\"robot-key\"},{\"id\":\"horse\",\"sha256\":\"%s\",\"ops\":[\"history\"],"
+	         "{\"keys\":[{\"id\":\"robot\",\"key\":\"robot-key\"},{\"id\":\"horse\",\"sha256\":\"%s\",\"ops\":["
+	         "\"history\"],"
 	         "\"sessions\":[\"s1\"],\"limits\":{\"connections\":2},\"expires\":\"2027-01-01T00:00:00Z\"}]}",
 	         hex);
 	struct keyset *keyset = read_keys(text, OK);
@@ -140,7 +140,8 @@ int main(void)
 	tcase_add_test(keys, finds_a_key_in_either_form);
 	tcase_add_test(keys, an_empty_file_of_keys_is_one);
 	tcase_add_test(keys, an_entry_that_changes_is_another);
-	tcase_add_loop_test(keys, says_which_key_and_field_is_wrong_and_shows_no_key, 0, sizeof wrong / sizeof wrong[0]);
+	tcase_add_loop_test(keys, says_which_key_and_field_is_wrong_and_shows_no_key, 0,
+	                    sizeof wrong / sizeof wrong[0]);
 	suite_add_tcase(suite, keys);
 	return suite_run(suite);
 }

@@ -121,7 +121,8 @@ static const struct {
     {"{\"alg\":\"RS256\"}", "RS256", NAMED_RSA},
     {"{\"alg\":\"ES256\",\"kid\":\"curve\"}", "ES256", NAMED_EC},
     {" {\"kid\":\"whatever\", \"alg\":\"HS256\"}\n", "HS256", SECRET}, /* a secret has no id: it is for all */
-    {"{\"alg\":\"HS256\",\"jku\":\"https://evil.example/\",\"x5u\":\"x\",\"jwk\":{}}", "HS256", SECRET}, /* never looked at */
+    {"{\"alg\":\"HS256\",\"jku\":\"https://evil.example/\",\"x5u\":\"x\",\"jwk\":{}}", "HS256",
+     SECRET}, /* never looked at */
 };
 
 START_TEST(takes_what_is_signed_by_a_key_and_algorithm_of_its_own)
@@ -353,12 +354,15 @@ static const struct {
 	const char *secret, *algorithm, *why;
 } wrong[] = {
     {"", NULL, "auth.required is yes, but there are no keys; set one of auth.jwt_secret_file"},
-    {"31 bytes are one byte too short", NULL, "auth.jwt_secret: a secret of 31 bytes is too short; at least 32 bytes are needed"},
-    {"32 bytes are enough for HS256...", "HS512", "auth.jwt_secret: none of the algorithms that are allowed fits this key, which could do HS256"},
+    {"31 bytes are one byte too short", NULL,
+     "auth.jwt_secret: a secret of 31 bytes is too short; at least 32 bytes are needed"},
+    {"32 bytes are enough for HS256...", "HS512",
+     "auth.jwt_secret: none of the algorithms that are allowed fits this key, which could do HS256"},
     {KIT_SECRET, "RS256", "auth.jwt_secret: none of the algorithms"},
     {KIT_SECRET, "none", "auth.jwt_algorithms: there is no \"none\""},
     {KIT_SECRET, "hs256", "auth.jwt_algorithms: there is no \"hs256\""},
-    {"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", NULL, "auth.jwt_secret: this is a key in PEM, and no secret"},
+    {"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", NULL,
+     "auth.jwt_secret: this is a key in PEM, and no secret"},
 };
 
 START_TEST(says_what_is_wrong_with_its_settings)
@@ -401,7 +405,8 @@ int main(void)
 	TCase *node = tcase_create("a node with all kinds of keys");
 	tcase_add_unchecked_fixture(node, make_keys, free_keys);
 	tcase_add_checked_fixture(node, set_up, tear_down);
-	tcase_add_loop_test(node, takes_what_is_signed_by_a_key_and_algorithm_of_its_own, 0, sizeof good / sizeof good[0]);
+	tcase_add_loop_test(node, takes_what_is_signed_by_a_key_and_algorithm_of_its_own, 0,
+	                    sizeof good / sizeof good[0]);
 	tcase_add_loop_test(node, refuses_an_attack, 0, sizeof bad / sizeof bad[0]);
 	tcase_add_test(node, never_uses_a_key_that_the_token_brings);
 	tcase_add_test(node, refuses_a_good_token_that_was_touched);

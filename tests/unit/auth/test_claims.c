@@ -113,7 +113,8 @@ START_TEST(judges_times)
 	char claims[512];
 	settings.jwt_leeway_ms = times[_i].leeway_ms;
 	struct auth *with_leeway = kit_auth(&settings);
-	snprintf(claims, sizeof claims, "{\"sub\":\"u\",\"iss\":\"https://issuer.example\",\"aud\":\"tracegate\",%s}", times[_i].claims);
+	snprintf(claims, sizeof claims, "{\"sub\":\"u\",\"iss\":\"https://issuer.example\",\"aud\":\"tracegate\",%s}",
+	         times[_i].claims);
 	const char *why = judge(with_leeway, claims);
 	if (times[_i].why)
 		ck_assert_msg(why && strstr(why, times[_i].why), "%s: %s", times[_i].claims, why ? why : "granted");
@@ -195,9 +196,10 @@ START_TEST(gives_what_is_claimed)
 {
 	settings.jwt_leeway_ms = 5000;
 	struct auth *by = kit_auth(&settings);
-	struct grants *grants = grant(by, "{" RIGHT ",\"sub\":\"u\",\"tracegate\":{\"channels\":[\"trace:*\",\"system:*\"],"
-	                                  "\"sessions\":[\"s1\",\"s2\"],\"agents\":[\"a1\"],\"ops\":[\"subscribe\",\"history\"],"
-	                                  "\"limits\":{\"eventsPerSecond\":50,\"connections\":0}}}");
+	struct grants *grants =
+	    grant(by, "{" RIGHT ",\"sub\":\"u\",\"tracegate\":{\"channels\":[\"trace:*\",\"system:*\"],"
+	              "\"sessions\":[\"s1\",\"s2\"],\"agents\":[\"a1\"],\"ops\":[\"subscribe\",\"history\"],"
+	              "\"limits\":{\"eventsPerSecond\":50,\"connections\":0}}}");
 	ck_assert(slice_is(grants->identity, "u"));
 	ck_assert_uint_eq(grants->expires_ms, UINT64_C(1764031805000)); /* while it is taken */
 	ck_assert_uint_eq(grants->ops, GRANT_SUBSCRIBE | GRANT_HISTORY);
@@ -206,7 +208,8 @@ START_TEST(gives_what_is_claimed)
 	ck_assert_uint_eq(grants->session_count, 2);
 	ck_assert_uint_eq(grants->agent_count, 1);
 	ck_assert(slice_is(grants->sessions[1], "s2"));
-	ck_assert(grants->limits.is_set[LIMIT_EVENTS_PER_SECOND] && grants->limits.value[LIMIT_EVENTS_PER_SECOND] == 50);
+	ck_assert(grants->limits.is_set[LIMIT_EVENTS_PER_SECOND] &&
+	          grants->limits.value[LIMIT_EVENTS_PER_SECOND] == 50);
 	ck_assert(grants->limits.is_set[LIMIT_CONNECTIONS] && grants->limits.value[LIMIT_CONNECTIONS] == 0);
 	ck_assert(!grants->limits.is_set[LIMIT_COMMANDS_PER_SECOND]);
 	ck_assert_ptr_nonnull(grants->scope);

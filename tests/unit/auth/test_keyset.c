@@ -52,7 +52,8 @@ static char *jwks_of(const struct test_key *const *list, const char *const *more
 START_TEST(each_key_is_pinned_by_its_own_algorithm_or_by_what_it_is)
 {
 	const struct test_key *const list[] = {rsa, rsa, ec, secret, secret};
-	const char *const more[] = {",\"alg\":\"PS384\",\"kid\":\"a\"", "", ",\"kid\":\"\"", "", ",\"alg\":\"HS256\",\"use\":\"sig\""};
+	const char *const more[] = {",\"alg\":\"PS384\",\"kid\":\"a\"", "", ",\"kid\":\"\"", "",
+	                            ",\"alg\":\"HS256\",\"use\":\"sig\""};
 	struct keyset *keyset = read_jwks(jwks_of(list, more, 5), OK);
 	ck_assert_uint_eq(keyset->verifier_count, 5);
 	const struct verifier *keys = keyset->verifiers;
@@ -62,7 +63,8 @@ START_TEST(each_key_is_pinned_by_its_own_algorithm_or_by_what_it_is)
 	ck_assert_ptr_null(keys[1].id.ptr);
 	ck_assert_uint_eq(keys[2].algorithms, ALGORITHM_BIT(ALGORITHM_ES384));
 	ck_assert(keys[2].id.ptr && keys[2].id.len == 0); /* an empty name is one */
-	ck_assert_uint_eq(keys[3].algorithms, ALGORITHM_BIT(ALGORITHM_HS256)); /* 40 bytes are too few for the longer ones */
+	ck_assert_uint_eq(keys[3].algorithms,
+	                  ALGORITHM_BIT(ALGORITHM_HS256)); /* 40 bytes are too few for the longer ones */
 	ck_assert_int_eq(keys[3].kind, VERIFIER_SECRET);
 	ck_assert_uint_eq(keys[0].fingerprint, keys[1].fingerprint);
 	ck_assert_uint_ne(keys[1].fingerprint, keys[2].fingerprint);
@@ -73,15 +75,17 @@ END_TEST
 START_TEST(passes_over_keys_that_are_there_for_something_else)
 {
 	const struct test_key *const list[] = {rsa, rsa, rsa, ec, rsa};
-	const char *const more[] = {",\"use\":\"enc\"", ",\"key_ops\":[\"encrypt\",7]", ",\"alg\":\"RSA-OAEP\"", ",\"x5c\":[1]",
-	                            ",\"key_ops\":[\"sign\",\"verify\"]"};
+	const char *const more[] = {",\"use\":\"enc\"", ",\"key_ops\":[\"encrypt\",7]", ",\"alg\":\"RSA-OAEP\"",
+	                            ",\"x5c\":[1]", ",\"key_ops\":[\"sign\",\"verify\"]"};
 	struct keyset *keyset = read_jwks(jwks_of(list, more, 5), OK);
 	ck_assert_uint_eq(keyset->verifier_count, 2);
 	ck_assert_int_eq(keyset->verifiers[0].kind, VERIFIER_EC);
 	keyset_unref(keyset);
 	read_jwks(jwks_of(list, more, 3), ERR_INVALID);
 	ck_assert_str_eq(why, "none of its 3 keys is one to verify tokens with");
-	read_jwks("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"},{\"kty\":\"EC\",\"crv\":\"secp256k1\"}]}", ERR_INVALID);
+	read_jwks(
+	    "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"},{\"kty\":\"EC\",\"crv\":\"secp256k1\"}]}",
+	    ERR_INVALID);
 	ck_assert_str_eq(why, "none of its 2 keys is one to verify tokens with");
 }
 END_TEST
@@ -101,20 +105,25 @@ static const struct {
     {"{\"keys\":[{\"kty\":\"oct\"}]}", "keys[0]: k: is missing"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"\"}]}", "keys[0]: k: is missing"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"a+/=\"}]}", "keys[0]: k: is not base64url"},
-    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys[0]: a secret of 3 bytes is too short; at least 32 bytes are needed"},
+    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
+     "keys[0]: a secret of 3 bytes is too short; at least 32 bytes are needed"},
     {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\"}]}", "keys[0]: e: is missing"},
-    {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "keys[0]: an RSA key of 17 bits is refused; 2048 to 8192 bits are needed"},
+    {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
+     "keys[0]: an RSA key of 17 bits is refused; 2048 to 8192 bits are needed"},
     {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\"}]}", "keys[0]: modulus and exponent are no RSA key"},
-    {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQABAQABAQAB\"}]}", "keys[0]: the modulus or the exponent is too large"},
+    {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQABAQABAQAB\"}]}",
+     "keys[0]: the modulus or the exponent is too large"},
     {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQ\"}]}", "keys[0]: modulus and exponent are no RSA key"},
     {"{\"keys\":[{\"kty\":\"EC\"}]}", "keys[0]: crv: is missing"},
-    {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}]}", "keys[0]: x and y must be as long as the curve's coordinates"},
+    {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}]}",
+     "keys[0]: x and y must be as long as the curve's coordinates"},
     {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"y\":"
      "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}",
      "keys[0]: x and y are no point of the curve"},
     {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\"}]}", "keys[0]: d: this is a private key"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"use\":1}]}", "keys[0]: use: must be a string, not number"},
-    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"key_ops\":\"verify\"}]}", "keys[0]: key_ops: must be an array of strings, not string"},
+    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"key_ops\":\"verify\"}]}",
+     "keys[0]: key_ops: must be an array of strings, not string"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"kid\":7}]}", "keys[0]: kid: must be a string, not number"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"alg\":[]}]}", "keys[0]: alg: must be a string, not array"},
     {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\",\"kty\":\"RSA\"}]}", "at byte "},
@@ -166,7 +175,9 @@ START_TEST(reads_public_keys_in_pem_one_behind_the_other)
 	text[strlen(text) - 1] = '\0'; /* the last newline */
 	ck_assert_msg(read_pem(text, ALGORITHM_ALL, &count) == OK && count == 2, "%s", why);
 	ck_assert_int_eq(read_pem(text, algorithm_family(FAMILY_EC), &count), ERR_INVALID);
-	ck_assert_msg(strstr(why, "block 1: none of the algorithms that are allowed fits this key, which could do RS256") == why, "%s", why);
+	ck_assert_msg(
+	    strstr(why, "block 1: none of the algorithms that are allowed fits this key, which could do RS256") == why,
+	    "%s", why);
 	free(first);
 	free(second);
 }
@@ -184,7 +195,9 @@ START_TEST(says_what_is_wrong_with_a_pem_file)
 	ck_assert_str_eq(why, "block 1: an RSA key of 1024 bits is refused; 2048 to 8192 bits are needed");
 	ck_assert_int_eq(read_pem(private, ALGORITHM_ALL, &count), ERR_INVALID);
 	ck_assert_str_eq(why, "block 1: this is a private key; the gateway is to have the public part alone");
-	ck_assert_int_eq(read_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", ALGORITHM_ALL, &count), ERR_INVALID);
+	ck_assert_int_eq(
+	    read_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", ALGORITHM_ALL, &count),
+	    ERR_INVALID);
 	ck_assert_str_eq(why, "block 1: this is no public key and no certificate");
 	ck_assert_int_eq(read_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n", ALGORITHM_ALL, &count), ERR_INVALID);
 	ck_assert_str_eq(why, "block 1: is no PEM");

@@ -140,7 +140,8 @@ START_TEST(waits_for_no_pipe)
 }
 END_TEST
 
-/* As the kubelet updates a Secret: keys.json -> ..data/keys.json, ..data -> ..version, and ..data is replaced by a rename. */
+/* As the kubelet updates a Secret: keys.json -> ..data/keys.json, ..data -> ..version, and ..data is replaced by a
+ * rename. */
 START_TEST(follows_links_as_kubernetes_replaces_them)
 {
 	char from[KIT_PATH], to[KIT_PATH], path[KIT_PATH];
@@ -168,7 +169,8 @@ START_TEST(knows_whose_key_is_gone_or_has_changed)
 	char *token = test_token("{\"alg\":\"ES256\"}", KIT_CLAIMS, "ES256", first);
 	struct grants *a = grant("key-of-a"), *b = grant("key-of-b"), *by_token = grant(token);
 	ck_assert(auth_is_known(auth, a) && auth_is_known(auth, b) && auth_is_known(auth, by_token));
-	kit_write("api.json", "{\"keys\":[{\"id\":\"b\",\"key\":\"key-of-b\",\"ops\":[]},{\"id\":\"c\",\"key\":\"key-of-c\"}]}");
+	kit_write("api.json",
+	          "{\"keys\":[{\"id\":\"b\",\"key\":\"key-of-b\",\"ops\":[]},{\"id\":\"c\",\"key\":\"key-of-c\"}]}");
 	ck_assert_int_eq(auth_refresh(auth, why), AUTH_RELOADED);
 	ck_assert(!auth_is_known(auth, a));
 	ck_assert(!auth_is_known(auth, b));
@@ -207,7 +209,9 @@ START_TEST(workers_ask_while_keys_are_replaced)
 	for (size_t i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&askers[i], NULL, ask_until_it_is_over, auth), 0);
 	for (unsigned i = 0; i < 200; i++) {
-		snprintf(text, sizeof text, "{\"keys\":[{\"id\":\"a\",\"key\":\"key-of-a\"},{\"id\":\"n%u\",\"key\":\"key-number-%u\"}]}", i, i);
+		snprintf(text, sizeof text,
+		         "{\"keys\":[{\"id\":\"a\",\"key\":\"key-of-a\"},{\"id\":\"n%u\",\"key\":\"key-number-%u\"}]}",
+		         i, i);
 		kit_write("api.json", text);
 		ck_assert_int_eq(auth_refresh(auth, why), AUTH_RELOADED);
 	}

@@ -100,7 +100,8 @@ int main(void)
 {
 	Suite *suite = suite_create("rights");
 	TCase *rights = tcase_create("rights");
-	tcase_add_loop_test(rights, refuses_what_is_not_as_documented_and_says_where, 0, sizeof wrong / sizeof wrong[0]);
+	tcase_add_loop_test(rights, refuses_what_is_not_as_documented_and_says_where, 0,
+	                    sizeof wrong / sizeof wrong[0]);
 	tcase_add_test(rights, an_empty_list_of_ops_grants_none);
 	tcase_add_test(rights, channels_of_other_gateways_are_no_mistake_and_system_is_granted_by_name);
 	tcase_add_test(rights, knows_its_members);

@@ -1,4 +1,5 @@
-/* Signatures, beside another implementation of tokens (libjwt): what it signs is taken here, what is signed here it takes. */
+/* Signatures, beside another implementation of tokens (libjwt): what it signs is taken here, what is signed here it
+ * takes. */
 #include <jwt.h>
 
 #include "kit.h"
@@ -124,10 +125,14 @@ END_TEST
 /* RFC 7515 appendix A.1: the key, the token and its signature. */
 START_TEST(verifies_the_example_of_the_standard)
 {
-	static const char jwks[] = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}]}";
-	static const struct slice text = SLICE_LITERAL("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ");
-	static const unsigned char signature[] = {116, 24,  223, 180, 151, 153, 224, 37, 79,  250, 96, 125, 216, 173, 187, 186,
-	                                          22,  212, 37,  77,  105, 214, 191, 240, 91, 88,  5,  88,  83,  132, 141, 121};
+	static const char jwks[] = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
+	                           "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}]}";
+	static const struct slice text = SLICE_LITERAL(
+	    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+	    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ");
+	static const unsigned char signature[] = {116, 24,  223, 180, 151, 153, 224, 37,  79,  250, 96,
+	                                          125, 216, 173, 187, 186, 22,  212, 37,  77,  105, 214,
+	                                          191, 240, 91,  88,  5,   88,  83,  132, 141, 121};
 	char why[KEYSET_WHY];
 	struct keyset *keyset = keyset_new();
 	ck_assert_int_eq(keyset_read_jwks(slice_of(jwks), ALGORITHM_ALL, keyset, why), OK);
@@ -148,7 +153,8 @@ START_TEST(knows_its_algorithms_by_their_exact_names)
 		ck_assert(algorithm_find(slice_of(algorithms[algorithm].name), &found));
 		ck_assert_int_eq(found, algorithm);
 	}
-	static const char *const others[] = {"", "none", "hs256", "HS256 ", "HS25", "HS2560", "EdDSA", "ES256K", "RS1", "HS1"};
+	static const char *const others[] = {"",       "none",  "hs256",  "HS256 ", "HS25",
+	                                     "HS2560", "EdDSA", "ES256K", "RS1",    "HS1"};
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		ck_assert_msg(!algorithm_find(slice_of(others[i]), &found), "%s", others[i]);
 }
@@ -161,7 +167,8 @@ int main(void)
 	tcase_add_unchecked_fixture(both, make_keys, free_keys);
 	tcase_add_checked_fixture(both, kit_open_folder, kit_close_folder);
 	tcase_add_loop_test(both, takes_what_another_implementation_signs, 0, sizeof shared / sizeof shared[0]);
-	tcase_add_loop_test(both, another_implementation_takes_what_is_signed_for_the_tests, 0, sizeof shared / sizeof shared[0]);
+	tcase_add_loop_test(both, another_implementation_takes_what_is_signed_for_the_tests, 0,
+	                    sizeof shared / sizeof shared[0]);
 	tcase_add_test(both, the_confusion_of_rsa_and_hmac_is_real_and_is_refused_here);
 	tcase_add_test(both, verifies_the_example_of_the_standard);
 	tcase_add_test(both, knows_its_algorithms_by_their_exact_names);
