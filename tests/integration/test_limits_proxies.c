@@ -42,6 +42,16 @@ static int upgrade_for(struct raw *raw, const char *client)
 	return raw_handshake(raw, "/v1/stream", header);
 }
 
+/* Where a place is free only when the node has come to the end of what held it, a moment after its answer. */
+static void upgrade_soon_for(struct raw *raw, const char *client)
+{
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	while (upgrade_for(raw, client) != 101) {
+		raw_close(raw);
+		ck_assert(deadline_next_look(deadline));
+	}
+}
+
 static const char *const trusting[] = {"--trusted_proxies", "127.0.0.1", "--limits.connections_per_address", "5", NULL};
 
 START_TEST(one_network_of_ipv6_behind_a_proxy_is_one_client)
@@ -64,7 +74,7 @@ START_TEST(one_network_of_ipv6_behind_a_proxy_is_one_client)
 	for (unsigned i = 0; i < CLIENTS; i++)
 		raw_close(&clients[i]);
 	gateway_wait_metric(gateway, "connections", "", 0);
-	ck_assert_int_eq(upgrade_for(&other, "2001:db8:1:2::99"), 101);
+	upgrade_soon_for(&other, "2001:db8:1:2::99");
 	raw_close(&other);
 }
 END_TEST
@@ -115,7 +125,7 @@ START_TEST(requests_on_a_kept_connection_are_each_of_their_own_client)
 	}
 	/* What rests at the proxy is nobody's. */
 	for (unsigned i = 0; i < PER_ADDRESS; i++)
-		ck_assert_int_eq(upgrade_for(&clients[PER_ADDRESS + i], "192.0.2.2"), 101);
+		upgrade_soon_for(&clients[PER_ADDRESS + i], "192.0.2.2");
 	http_ask(&kept, "GET /v1/sessions HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n", NULL, &answer);
 	http_expect(&answer, 429, "too_many_connections");
 	http_answer_free(&answer);
