@@ -147,8 +147,6 @@ static void expect_closed(struct raw *raw, uint16_t code)
 	bystander_check(&bystander);
 }
 
-/* --- The handshake ------------------------------------------------------------------------------------------------- */
-
 static const struct {
 	const char *lines, *answer; /* NULL: no extension */
 } handshakes[] = {
