@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/codec/json.h"
 #include "common/codec/wsframe.h"
+#include "gateway/auth/grants.h"
 #include "gateway/feed/intake.h"
 #include "gateway/history/page_make.h"
 #include "gateway/history/question.h"
@@ -146,7 +147,7 @@ static void say_and_publish(struct exchange *exchange, struct session *session, 
 static void converse(struct exchange *exchange, const char *at, const char *end)
 {
 	static const struct port_ops ops = {.is_clear = is_clear, .send = judge_frames, .close = note_close};
-	struct port port = {&ops};
+	struct port port = {.ops = &ops};
 	struct grants *grants = grants_new(SLICE_LITERAL("anonymous"));
 	struct session *session = grants ? session_open(exchange, &front_json, &port, grants) : NULL;
 	grants_unref(grants);
