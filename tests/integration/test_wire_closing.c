@@ -8,6 +8,7 @@
 
 #include "tests/support/bystander.h"
 #include "tests/support/gateway.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/suite.h"
 
 #define CLIENTS 300
@@ -20,7 +21,7 @@ static struct raw clients[CLIENTS];
 
 static void start(void)
 {
-	const char *flags[] = {"--close.timeout", "500ms", "--slow.threshold", "16m", NULL};
+	const char *flags[] = {"--close.timeout", IS_SANITIZED ? "5s" : "500ms", "--slow.threshold", "16m", NULL};
 	redis = redis_server_start(NULL);
 	gateway = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 	bystander_join(&bystander, gateway_port(gateway), redis);
@@ -101,7 +102,7 @@ static void open_slow(struct raw *raw, uint16_t port)
 
 START_TEST(ends_clients_that_neither_read_nor_answer)
 {
-	const char *flags[] = {"--close.timeout", "500ms", "--heartbeat.interval", "500ms", NULL};
+	const char *flags[] = {"--close.timeout", IS_SANITIZED ? "5s" : "500ms", "--heartbeat.interval", "500ms", NULL};
 	struct gateway *strict = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 	struct raw slow[5];
 	for (size_t i = 0; i < 5; i++)

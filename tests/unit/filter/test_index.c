@@ -174,9 +174,9 @@ START_TEST(agrees_with_asking_every_filter)
 		for (size_t i = 0; i < FILTERS; i++) {
 			unsigned wanted = members[i] && filter_match(filters[i], &record);
 			total += wanted;
-			ck_assert_msg(counts[i] == wanted, "%.*s hits %u instead of %u",
-			              (int)filter_canonical(filters[i]).len, filter_canonical(filters[i]).ptr,
-			              counts[i], wanted);
+			if (counts[i] != wanted) /* Check notes down every assertion that holds: too much for millions */
+				ck_abort_msg("%.*s hits %u instead of %u", (int)filter_canonical(filters[i]).len,
+				             filter_canonical(filters[i]).ptr, counts[i], wanted);
 		}
 		if (round % 4 == 0 && members[round % FILTERS]) {
 			index_remove(index, members[round % FILTERS]);

@@ -2,6 +2,7 @@
 #include "fold_model.h"
 #include "common/codec/json_merge.h"
 #include "gateway/history/fold.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/suite.h"
 
 #define LIMIT ((size_t)64 << 20)
@@ -288,7 +289,7 @@ int main(void)
 	tcase_add_test(tests, counts_what_it_cannot_merge);
 	tcase_add_test(tests, spells_entities_of_odd_names_as_json);
 	tcase_add_test(tests, tells_a_state_that_grew_too_large);
-	tcase_add_loop_test(tests, agrees_with_the_model_after_every_event, 0, 60);
+	tcase_add_loop_test(tests, agrees_with_the_model_after_every_event, 0, IS_SANITIZED ? 12 : 60);
 	tcase_add_test(tests, a_trimmed_session_says_since_when_it_knows);
 	tcase_add_test(tests, reads_only_what_a_fold_wrote);
 	tcase_add_test(tests, finds_each_of_thousands_of_entities);

@@ -4,6 +4,7 @@
 
 #include "common/base/random.h"
 #include "common/codec/json.h"
+#include "gateway/session/merge.h"
 #include "gateway/session/reader.h"
 #include "tests/support/suite.h"
 
