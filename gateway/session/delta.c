@@ -118,11 +118,11 @@ static struct text *text_new(struct delta_chain *chain, struct slice channel)
 }
 
 /* The newest one always stays, so that a store that is too small for two is of use still. */
-static void make_room(struct delta_chain *chain)
+static void make_room(struct delta_chain *chain, const struct text *newest)
 {
 	struct delta_store *store = chain->store;
-	while (store->bytes > store->bytes_max && store->texts.next->next != &store->texts)
-		forget(LIST_ENTRY(store->texts.next, struct text, in_store));
+	while (store->bytes > store->bytes_max && store->texts.next != &newest->in_store)
+		forget(LIST_ENTRY(store->texts.next, struct text, in_store)); /* NOLINT(clang-analyzer-unix.Malloc): it has left the list */
 	if (table_count(&chain->by_channel) > DELTA_CHANNELS_MAX)
 		forget(LIST_ENTRY(chain->texts.next, struct text, in_chain));
 }
@@ -144,7 +144,7 @@ static void remember(struct delta_chain *chain, struct text *text, struct slice 
 	list_append(&chain->store->texts, &text->in_store);
 	list_remove(&text->in_chain);
 	list_append(&chain->texts, &text->in_chain);
-	make_room(chain);
+	make_room(chain, text);
 }
 
 /* What the text takes in a message, without what stands around it. */

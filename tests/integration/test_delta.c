@@ -46,8 +46,9 @@ static struct slice payload_of(unsigned number)
 		mix ^= mix << 17;
 		expected[len++] = (char)('A' + (mix >> 32) % 26);
 	}
-	memcpy(expected + len, "\"}", 2);
-	return (struct slice){expected, (size_t)len + 2};
+	expected[len++] = '"';
+	expected[len++] = '}';
+	return (struct slice){expected, (size_t)len};
 }
 
 static void on_event(struct tgc_client *client, void *context, const struct tgc_event *event)
