@@ -117,12 +117,12 @@ class Tls(unittest.TestCase):
         self.assertIn('"op":"welcome"', plain.next())
         self.subscribe(tls)
         self.subscribe(plain)
-        big = "x" * 300000
-        support.publish(self.redis.port, "trace:s1", f'{{"sessionId":"s1","n":1}}')
-        support.publish(self.redis.port, "trace:s1", f'"{big[:100000]}"')
+        big = "x" * 100000
+        support.publish(self.redis.port, "trace:s1", '{"sessionId":"s1","n":1}')
         self.assertEqual(re.sub('"sub":"?\\w+"?', "", self.expect_event(tls, '"n":1')),
                          re.sub('"sub":"?\\w+"?', "", self.expect_event(plain, '"n":1')))
-        self.assertIn(big[:100000], self.expect_event(tls, "xxx"))
+        support.publish(self.redis.port, "trace:s1", f'"{big}"')
+        self.assertIn(big, self.expect_event(tls, "xxx"))
         history = http.client.HTTPSConnection("localhost", node.tls_port, timeout=support.DEADLINE_S, context=self.context())
         for _ in range(3):
             history.request("GET", "/v1/history?channels=trace:*")
