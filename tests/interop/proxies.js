@@ -28,7 +28,6 @@ async function surviveSilence(name, port) {
 	for (const encoding of ["json", "msgpack"]) {
 		const client = await Conversation.open(Ws, port, encoding);
 		await client.ask("subscribe", { channels: [channel] });
-		client.socket.on("close", (code) => client.queue.put(new Error(`closed with ${code}`)));
 		take.push(async () => (await client.events(1)).events[0]);
 		ends.push(() => client.socket.terminate());
 	}

@@ -8,7 +8,7 @@ import support
 
 class WebSocket(unittest.TestCase):
     def test_clients_of_npm_work_as_they_are(self):
-        interop.start_nodes(self, 2, "--heartbeat.interval", "1s")
+        interop.start_nodes(self, 2, "--heartbeat.interval", "2s")
         has_deflate = any("deflate" in name for name in support.printed_configuration())
         interop.run(self, "websocket.js", TEST_DEFLATE="1" if has_deflate else "")
 

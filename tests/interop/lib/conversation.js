@@ -64,6 +64,7 @@ class Conversation {
 		this.closed = new Promise((resolve) => socket.addEventListener("close", resolve));
 		socket.addEventListener("error", () => {});
 		own(() => (socket.terminate ? socket.terminate() : socket.close()));
+		this.closed.then(({ code }) => this.queue.put(new Error(`the node closed with ${code}`)));
 		socket.addEventListener("message", ({ data }) => this.receive(data));
 	}
 
