@@ -132,7 +132,11 @@ static inline struct page *fake_page(const struct page_query *query)
 	ck_assert_ptr_nonnull(page);
 	refcount_init(&page->refs);
 	page->is_reverse = query->is_reverse;
-	struct record_id trimmed = query->session.len ? past.session_trimmed[query->session.ptr[1] - '0'] : past.trimmed;
+	struct record_id trimmed = past.trimmed;
+	if (query->session.len) {
+		int session = query->session.ptr[1] - '0';
+		trimmed = session < FAKE_SESSIONS ? past.session_trimmed[session] : (struct record_id){0};
+	}
 	page->from = query->from;
 	page->is_trimmed = !query->is_reverse && !record_id_is_zero(query->from) && fake_is_after(trimmed, query->from);
 	page->log = (struct log_position){past.epoch, past.base, fake_last()};
