@@ -165,6 +165,7 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.node = app->node.name,
 		.version = TRACEGATE_VERSION,
 		.served = {config->redis_patterns.items, config->redis_patterns.count},
+		.tells_clients = config->system_clients,
 		.heartbeat_ns = config->heartbeat_interval,
 		.batch_interval_ns = config->batch_interval,
 		.batch_max_delay_ns = config->batch_max_delay,

@@ -201,6 +201,13 @@ void check_keys(struct load *load)
 		       "with \"no\" everyone may read and publish everything");
 }
 
+static void check_system(struct load *load)
+{
+	const struct config *config = load->config;
+	if (is_right(load, OPTION_system_clients) && config->system_clients && !(config->system_events && config->history_enabled))
+		report(load, OPTION_system_clients, "yes", "needs system.events = yes and history.enabled = yes");
+}
+
 void check_all(struct load *load)
 {
 	const struct config *config = load->config;
@@ -212,6 +219,7 @@ void check_all(struct load *load)
 	check_origins(load);
 	check_redis_url(load);
 	check_proxies(load);
+	check_system(load);
 	check_log_level(load);
 	check_order(load, OPTION_batch_interval, config->batch_interval, OPTION_batch_max_delay,
 	            config->batch_max_delay);

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "gateway/auth/auth.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/presence.h"
 #include "gateway/session/regrant.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
@@ -69,6 +70,7 @@ static void become(const struct request *request, struct grants *grants)
 	if (former)
 		regrant(session, former);
 	grants_unref(former);
+	presence_connected(session);
 	reply(request, grants);
 }
 

@@ -32,6 +32,7 @@ struct exchange_past {
 struct exchange_settings {
 	const char *node, *version; /* for welcome */
 	struct filter_patterns served;
+	bool tells_clients; /* the fleet, when clients come and go */
 	uint64_t heartbeat_ns;
 	uint64_t batch_interval_ns, batch_max_delay_ns;
 	size_t batch_max_events, batch_max_bytes;

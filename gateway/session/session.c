@@ -9,6 +9,7 @@
 #include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/frame.h"
+#include "gateway/session/presence.h"
 #include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/writers.h"
@@ -95,6 +96,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	metric_gauge_add(METRIC_CONNECTIONS, 1);
 	bearer_open(&session->bearer, exchange, &session_bearer_ops, grants, session->id);
 	welcome(session);
+	presence_connected(session);
 	return session;
 }
 
@@ -107,6 +109,7 @@ void session_closed(struct session *session)
 	LIST_FOREACH(&session->subscriptions, at, following)
 		subscription_close(LIST_ENTRY(at, struct subscription, in_session));
 	writers_forget(session);
+	presence_disconnected(session);
 	bearer_close(&session->bearer);
 	outbox_fini(&session->outbox);
 	heartbeat_stop(&session->heartbeat);

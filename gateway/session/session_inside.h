@@ -33,6 +33,7 @@ struct session {
 	struct bearer bearer; /* bearer.grants: what its client may; NULL: it has not said who it is */
 	enum session_state state;
 	enum close_cause cause;
+	bool is_told;   /* the fleet was, that this client is here */
 	bool owes_gaps; /* a subscription lags or has a gap to tell */
 	unsigned bad_messages;
 	size_t subscription_count;

@@ -451,6 +451,24 @@ START_TEST(what_the_fleet_says_of_itself_is_for_those_who_name_it)
 }
 END_TEST
 
+START_TEST(tells_of_clients_where_it_is_asked_to)
+{
+	const char *flags[] = {"--system.events", "yes", "--system.clients", "yes", NULL};
+	struct raw seeing, client;
+	struct raw_frame frame;
+	gateway_end(nodes[1]);
+	nodes[1] = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
+	raw_open(&seeing, gateway_port(nodes[1]));
+	say(&seeing, "{\"id\":1,\"op\":\"subscribe\",\"channels\":[\"system:*\"],\"filter\":{\"type\":[\"client.*\"]}}");
+	raw_expect_text(&seeing, "\"id\":1,\"ok\"", &frame);
+	raw_open(&client, gateway_port(nodes[1]));
+	raw_expect_text(&seeing, "\"type\":\"client.connected\"", &frame);
+	raw_close(&client);
+	raw_expect_text(&seeing, "\"type\":\"client.disconnected\"", &frame);
+	raw_close(&seeing);
+}
+END_TEST
+
 /* In no log line, metric or error, however it came. */
 START_TEST(a_credential_appears_nowhere)
 {
@@ -511,6 +529,7 @@ int main(void)
 	tcase_add_test(tests, a_key_that_is_gone_from_its_file_ends_what_it_granted);
 	tcase_add_test(tests, closing_ends_whatever_the_client_does);
 	tcase_add_test(tests, what_the_fleet_says_of_itself_is_for_those_who_name_it);
+	tcase_add_test(tests, tells_of_clients_where_it_is_asked_to);
 	tcase_add_test(tests, a_credential_appears_nowhere);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, open);
