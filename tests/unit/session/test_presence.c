@@ -3,6 +3,7 @@
 
 #include "fake_log.h"
 
+#include "gateway/session/presence.h"
 #include "tests/support/suite.h"
 
 static struct exchange *exchange;
