@@ -48,25 +48,14 @@ static bool read_level(struct slice text, enum log_level *ret_level)
 	return false;
 }
 
-static struct slice trim(struct slice text)
-{
-	while (text.len && text.ptr[0] == ' ') {
-		text.ptr++;
-		text.len--;
-	}
-	while (text.len && text.ptr[text.len - 1] == ' ')
-		text.len--;
-	return text;
-}
-
 /* "level" or "room=level". */
 static bool read_entry(struct slice entry, struct levels *levels)
 {
 	const char *equals = entry.len ? memchr(entry.ptr, '=', entry.len) : NULL;
 	if (!equals)
 		return read_level(entry, &levels->all);
-	struct slice room = trim((struct slice){entry.ptr, (size_t)(equals - entry.ptr)});
-	struct slice level = trim((struct slice){equals + 1, entry.len - (size_t)(equals - entry.ptr) - 1});
+	struct slice room = slice_trim((struct slice){entry.ptr, (size_t)(equals - entry.ptr)});
+	struct slice level = slice_trim((struct slice){equals + 1, entry.len - (size_t)(equals - entry.ptr) - 1});
 	if (room.len == 0 || room.len >= ROOM_BYTES || levels->count == ROOMS_MAX)
 		return false;
 	memcpy(levels->rooms[levels->count].name, room.ptr, room.len);
@@ -79,7 +68,7 @@ static bool read_levels(const char *text, struct levels *levels)
 	const char *at = text;
 	for (;;) {
 		size_t len = strcspn(at, ",");
-		if (!read_entry(trim((struct slice){at, len}), levels))
+		if (!read_entry(slice_trim((struct slice){at, len}), levels))
 			return false;
 		if (at[len] == '\0')
 			return true;

@@ -30,6 +30,16 @@ static inline bool slice_is(struct slice a, const char *text)
 	return slice_equal(a, slice_of(text));
 }
 
+/* Without the spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3). */
+static inline struct slice slice_trim(struct slice text)
+{
+	while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
+		text = (struct slice){text.ptr + 1, text.len - 1};
+	while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+		text.len--;
+	return text;
+}
+
 /* Like strcmp, over bytes; a prefix sorts first. */
 static inline int slice_compare(struct slice a, struct slice b)
 {

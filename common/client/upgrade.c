@@ -52,15 +52,6 @@ static void compute_accept(const char *key, char ret_accept[ACCEPT_CHARS])
 	base64_encode((struct slice){(const char *)digest, sizeof digest}, ret_accept);
 }
 
-static struct slice trim(struct slice text)
-{
-	while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-		text = (struct slice){text.ptr + 1, text.len - 1};
-	while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 static bool is_same_word(struct slice text, const char *word)
 {
 	return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
@@ -72,7 +63,7 @@ static bool list_has(struct slice list, const char *word)
 	while (list.len) {
 		const char *comma = memchr(list.ptr, ',', list.len);
 		size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
-		if (is_same_word(trim((struct slice){list.ptr, len}), word))
+		if (is_same_word(slice_trim((struct slice){list.ptr, len}), word))
 			return true;
 		len += comma != NULL;
 		list = (struct slice){list.ptr + len, list.len - len};
@@ -85,7 +76,7 @@ static struct slice take_parameter(struct slice *rest)
 {
 	const char *end = memchr(rest->ptr, ';', rest->len);
 	size_t len = end ? (size_t)(end - rest->ptr) : rest->len;
-	struct slice parameter = trim((struct slice){rest->ptr, len});
+	struct slice parameter = slice_trim((struct slice){rest->ptr, len});
 	len += end != NULL;
 	*rest = (struct slice){rest->ptr + len, rest->len - len};
 	return parameter;
@@ -141,7 +132,7 @@ static bool read_headers(struct slice lines, struct seen *seen)
 		if (!colon || colon == lines.ptr)
 			return false;
 		size_t name_len = (size_t)(colon - lines.ptr);
-		note_header(seen, (struct slice){lines.ptr, name_len}, trim((struct slice){colon + 1, len - name_len - 1}));
+		note_header(seen, (struct slice){lines.ptr, name_len}, slice_trim((struct slice){colon + 1, len - name_len - 1}));
 		len += end ? 2 : 0;
 		lines = (struct slice){lines.ptr + len, lines.len - len};
 	}

@@ -7,15 +7,6 @@ bool proxies_have(const struct proxies *proxies, const struct ip *ip)
 	return ip_networks_have(proxies->networks, proxies->count, ip);
 }
 
-static struct slice trim(struct slice text)
-{
-	while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-		text = (struct slice){text.ptr + 1, text.len - 1};
-	while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 /* Takes what stands behind the last comma. False: nothing is left. */
 static bool take_last(struct slice *list, struct slice *ret_entry)
 {
@@ -24,7 +15,7 @@ static bool take_last(struct slice *list, struct slice *ret_entry)
 	size_t start = list->len;
 	while (start && list->ptr[start - 1] != ',')
 		start--;
-	*ret_entry = trim((struct slice){list->ptr + start, list->len - start});
+	*ret_entry = slice_trim((struct slice){list->ptr + start, list->len - start});
 	*list = start ? (struct slice){list->ptr, start - 1} : SLICE_NONE;
 	return true;
 }

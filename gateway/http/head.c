@@ -42,17 +42,6 @@ static bool is_token(struct slice text)
 	return text.len > 0;
 }
 
-static struct slice trim(struct slice text)
-{
-	while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-		text.ptr++;
-		text.len--;
-	}
-	while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 static enum head_status refuse(struct head *head, enum head_status status, const char *why)
 {
 	head->why = why;
@@ -156,7 +145,7 @@ static enum head_status read_field(struct head *head, struct slice line)
 	if (head->field_count == HEAD_FIELDS_MAX)
 		return refuse(head, HEAD_TOO_MANY_FIELDS, "too many header fields");
 	head->fields[head->field_count++] =
-	    (struct head_field){name, trim((struct slice){colon + 1, line.len - name.len - 1})};
+	    (struct head_field){name, slice_trim((struct slice){colon + 1, line.len - name.len - 1})};
 	return HEAD_COMPLETE;
 }
 
@@ -207,7 +196,7 @@ bool head_next_element(struct slice *list, struct slice *ret_element)
 	while (list->len) {
 		const char *comma = memchr(list->ptr, ',', list->len);
 		size_t len = comma ? (size_t)(comma - list->ptr) : list->len;
-		struct slice element = trim((struct slice){list->ptr, len});
+		struct slice element = slice_trim((struct slice){list->ptr, len});
 		size_t used = len + (comma != NULL);
 		list->ptr += used;
 		list->len -= used;

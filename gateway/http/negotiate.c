@@ -4,15 +4,6 @@
 
 #define QUALITY_MAX 1000 /* thousandths */
 
-static struct slice trim(struct slice text)
-{
-	while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-		text = (struct slice){text.ptr + 1, text.len - 1};
-	while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 /* Takes what comes before the next ";". */
 static struct slice take_part(struct slice *rest)
 {
@@ -20,7 +11,7 @@ static struct slice take_part(struct slice *rest)
 	struct slice part = {rest->ptr, end ? (size_t)(end - rest->ptr) : rest->len};
 	size_t used = part.len + (end != NULL);
 	*rest = (struct slice){used ? rest->ptr + used : rest->ptr, rest->len - used};
-	return trim(part);
+	return slice_trim(part);
 }
 
 /* In thousandths: "0", "1", "0.5", "0.125"; what is no quality counts as none. */

@@ -18,6 +18,7 @@
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/greeter.h"
+#include "gateway/wire/wakes.h"
 
 #define HTTP2_STREAMS_MAX 100
 
@@ -36,8 +37,7 @@ struct http2_connections {
 	uv_loop_t *loop;
 	struct list open;
 	size_t stream_count; /* requests that are being answered, of all */
-	struct list woken;   /* connections that go on in the next iteration of the loop */
-	uv_idle_t again;     /* runs while there are some */
+	struct wakes wakes;
 	struct deadlines idles, stalls;
 };
 

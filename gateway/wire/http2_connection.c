@@ -150,7 +150,7 @@ static void end(struct http2_connection *connection)
 		http2_stream_free(LIST_ENTRY(connection->streams.next, struct http2_stream, link));
 	nghttp2_session_del(connection->session);
 	deadline_stop(&connection->idle);
-	list_remove(&connection->woken);
+	list_remove(&connection->woken.link);
 	list_remove(&connection->link);
 	buf_fini(&connection->out);
 	connections_release(owner->settings.connections, &connection->admission);
@@ -253,29 +253,14 @@ static void go_on(struct http2_connection *connection)
 		set_idle(connection);
 }
 
-static void on_again(uv_idle_t *again)
-{
-	struct http2_connections *connections = again->data;
-	struct list due = connections->woken;
-	if (list_is_empty(&connections->woken)) {
-		uv_idle_stop(again);
-		return;
-	}
-	due.next->prev = due.prev->next = &due;
-	list_init(&connections->woken);
-	while (!list_is_empty(&due)) {
-		struct http2_connection *connection = LIST_ENTRY(due.next, struct http2_connection, woken);
-		list_remove(&connection->woken);
-		go_on(connection);
-	}
-}
-
 void http2_wake(struct http2_connection *connection)
 {
-	if (!list_is_empty(&connection->woken))
-		return;
-	list_append(&connection->owner->woken, &connection->woken);
-	uv_idle_start(&connection->owner->again, on_again);
+	wakes_add(&connection->owner->wakes, &connection->woken);
+}
+
+static void on_woken(struct wake *wake)
+{
+	go_on(LIST_ENTRY(wake, struct http2_connection, woken));
 }
 
 static void take_bytes(struct http2_connection *connection, struct slice bytes)
@@ -335,9 +320,7 @@ void http2_connections_init(struct http2_connections *connections, uv_loop_t *lo
 {
 	*connections = (struct http2_connections){.settings = *settings, .loop = loop};
 	list_init(&connections->open);
-	list_init(&connections->woken);
-	uv_idle_init(loop, &connections->again);
-	connections->again.data = connections;
+	wakes_init(&connections->wakes, loop, on_woken);
 	deadlines_init(&connections->idles, loop, settings->idle_timeout_ns, on_idle);
 	deadlines_init(&connections->stalls, loop, settings->stall_timeout_ns, http2_stream_stalled);
 }
@@ -352,7 +335,7 @@ void http2_connections_close(struct http2_connections *connections)
 {
 	LIST_FOREACH(&connections->open, at, following)
 		end(LIST_ENTRY(at, struct http2_connection, link));
-	uv_close((uv_handle_t *)&connections->again, NULL);
+	wakes_close(&connections->wakes);
 	deadlines_close(&connections->idles);
 	deadlines_close(&connections->stalls);
 }
@@ -375,7 +358,7 @@ void http2_connections_take(struct http2_connections *connections, struct greete
 	connection->fd = request->fd;
 	connection->admission = request->admission;
 	list_init(&connection->streams);
-	list_init(&connection->woken);
+	list_init(&connection->woken.link);
 	list_init(&connection->idle.link);
 	buf_init(&connection->out);
 	bucket_init(&connection->resets, RESETS_PER_SECOND, RESETS_BURST, clock_mono_ns());

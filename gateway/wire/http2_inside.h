@@ -48,7 +48,7 @@ struct http2_stream {
 struct http2_connection {
 	struct http2_connections *owner;
 	struct list link;  /* on the owner's open */
-	struct list woken; /* on the owner's woken, or alone */
+	struct wake woken;
 	struct deadline idle;
 	uv_poll_t poll;
 	int events; /* that poll waits for */

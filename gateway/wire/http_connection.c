@@ -29,7 +29,7 @@ static void forget(struct http_connection *connection)
 	if (connection->call)
 		connection->call->ops->free(connection->call);
 	deadline_stop(&connection->stall);
-	list_remove(&connection->woken);
+	list_remove(&connection->woken.link);
 	list_remove(&connection->link);
 	connection->owner->count--;
 	metric_gauge_add(METRIC_HTTP_REQUESTS, -1);
@@ -101,29 +101,14 @@ static void go_on(struct http_connection *connection)
 		http_watch(connection);
 }
 
-static void on_again(uv_idle_t *again)
-{
-	struct http_connections *connections = again->data;
-	struct list due = connections->woken;
-	if (list_is_empty(&connections->woken)) {
-		uv_idle_stop(again);
-		return;
-	}
-	due.next->prev = due.prev->next = &due;
-	list_init(&connections->woken);
-	while (!list_is_empty(&due)) {
-		struct http_connection *connection = LIST_ENTRY(due.next, struct http_connection, woken);
-		list_remove(&connection->woken);
-		go_on(connection);
-	}
-}
-
 void http_wake(struct http_connection *connection)
 {
-	if (!list_is_empty(&connection->woken))
-		return;
-	list_append(&connection->owner->woken, &connection->woken);
-	uv_idle_start(&connection->owner->again, on_again);
+	wakes_add(&connection->owner->wakes, &connection->woken);
+}
+
+static void on_woken(struct wake *wake)
+{
+	go_on(LIST_ENTRY(wake, struct http_connection, woken));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -194,9 +179,7 @@ void http_connections_init(struct http_connections *connections, uv_loop_t *loop
 		.stirred = settings->stirred,
 	};
 	list_init(&connections->open);
-	list_init(&connections->woken);
-	uv_idle_init(loop, &connections->again);
-	connections->again.data = connections;
+	wakes_init(&connections->wakes, loop, on_woken);
 	deadlines_init(&connections->stalls, loop, settings->timeout_ns, on_stalled);
 }
 
@@ -212,7 +195,7 @@ void http_connections_close(struct http_connections *connections)
 		http_enter(connection, HTTP_CUT);
 		end(connection);
 	}
-	uv_close((uv_handle_t *)&connections->again, NULL);
+	wakes_close(&connections->wakes);
 	deadlines_close(&connections->stalls);
 }
 
@@ -235,7 +218,7 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 	connection->form.minor = head->minor;
 	connection->form.closes = head->minor < 1 || head_lists(head, "Connection", "close");
 	connection->expects_continue = head->minor >= 1 && head_lists(head, "Expect", "100-continue");
-	list_init(&connection->woken);
+	list_init(&connection->woken.link);
 	list_init(&connection->stall.link);
 	list_append(&owner->open, &connection->link);
 	owner->count++;

@@ -18,6 +18,7 @@
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/greeter.h"
+#include "gateway/wire/wakes.h"
 
 #define HTTP_READ_BYTES ((size_t)16 * 1024)
 
@@ -31,8 +32,7 @@ struct http_connections {
 	bool *stirred;           /* set whenever a call may have given the exchange something to do */
 	struct list open;
 	size_t count;
-	struct list woken;       /* those that go on in the next iteration of the loop */
-	uv_idle_t again;         /* runs while there are some */
+	struct wakes wakes;
 	struct deadlines stalls;
 };
 

@@ -16,7 +16,7 @@ struct http_connection {
 	struct responder responder;
 	struct http_connections *owner;
 	struct list link;  /* on the owner's open */
-	struct list woken; /* on the owner's woken, or alone */
+	struct wake woken;
 	struct deadline stall;
 	uv_poll_t poll;
 	bool has_poll;
