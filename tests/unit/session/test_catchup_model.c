@@ -101,7 +101,10 @@ static uint64_t take_change(struct client *client, const struct value *event)
 		ck_assert_msg(fossil_apply(buf_slice(known), delta->text, 1 << 20, &text) == OK, "seed %u: another text", seed);
 	buf_fini(known);
 	*known = text;
-	ck_assert_int_eq(sscanf(text.bytes, "{\"n\":%u,", &number), 1);
+	buf_append_char(known, '\0');
+	ck_assert(!buf_has_failed(known));
+	ck_assert_int_eq(sscanf(known->bytes, "{\"n\":%u,", &number), 1);
+	known->len--;
 	return number;
 }
 
