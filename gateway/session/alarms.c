@@ -40,14 +40,25 @@ void alarm_init(struct alarm *alarm, alarm_due *on_due)
 	alarm->on_due = on_due;
 }
 
+/* In front of which an alarm due then stands: behind all that are due as soon. Looked for from both ends, since most alarms of a list
+ * are of one span and go to its end, and most others are due at once. */
+static struct list *place_of(struct alarms *alarms, uint64_t due_ns)
+{
+	struct list *head = &alarms->pending, *from_front = head->next, *from_back = head->prev;
+	while (from_front != head && LIST_ENTRY(from_front, struct alarm, link)->due_ns <= due_ns) {
+		if (LIST_ENTRY(from_back, struct alarm, link)->due_ns <= due_ns)
+			return from_back->next;
+		from_front = from_front->next;
+		from_back = from_back->prev;
+	}
+	return from_front;
+}
+
 void alarm_set(struct alarms *alarms, struct alarm *alarm, uint64_t due_ns)
 {
 	list_remove(&alarm->link);
 	alarm->due_ns = due_ns;
-	struct list *behind = alarms->pending.prev;
-	while (behind != &alarms->pending && LIST_ENTRY(behind, struct alarm, link)->due_ns > due_ns)
-		behind = behind->prev;
-	list_append(behind->next, &alarm->link);
+	list_append(place_of(alarms, due_ns), &alarm->link);
 }
 
 void alarm_stop(struct alarm *alarm)

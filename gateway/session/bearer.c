@@ -29,21 +29,28 @@ static void set_alarm(struct bearer *bearer, uint64_t wait_ms)
 	alarm_set(&bearer->exchange->expiries, &bearer->alarm, clock_mono_ns() + wait_ms * NS_PER_MS);
 }
 
-/* What the wall clock says of the credential, and when it is to be asked next. */
+/* When to ask the wall clock next: for the warning, then for the end. */
+static void set_next(struct bearer *bearer, uint64_t now_ms)
+{
+	uint64_t warn_ms = warning_ms(bearer), due_ms = bearer->is_warned ? bearer->grants->expires_ms : warn_ms;
+	set_alarm(bearer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+/* What the wall clock says of the credential. */
 static void look(struct bearer *bearer)
 {
-	uint64_t now_ms = clock_wall_ms(), expires_ms = bearer->grants->expires_ms, warn_ms = warning_ms(bearer);
-	if (now_ms >= expires_ms) {
+	uint64_t now_ms = clock_wall_ms();
+	if (now_ms >= bearer->grants->expires_ms) {
 		end(bearer, CLOSE_EXPIRED, NULL);
 		return;
 	}
-	if (now_ms >= warn_ms && !bearer->is_warned) {
+	if (now_ms >= warning_ms(bearer) && !bearer->is_warned) {
 		bearer->is_warned = true;
 		if (bearer->ops->warn)
 			bearer->ops->warn(bearer);
 	}
 	if (!bearer->has_ended)
-		set_alarm(bearer, (now_ms < warn_ms ? warn_ms : expires_ms) - now_ms);
+		set_next(bearer, now_ms);
 }
 
 static void on_alarm(struct alarm *alarm)
@@ -66,7 +73,7 @@ void bearer_set_grants(struct bearer *bearer, struct grants *grants)
 	bearer->is_warned = false;
 	alarm_stop(&bearer->alarm);
 	if (grants->expires_ms)
-		set_alarm(bearer, 0);
+		set_next(bearer, bearer->granted_ms);
 }
 
 void bearer_open(struct bearer *bearer, struct exchange *exchange, const struct bearer_ops *ops, struct grants *grants, uint64_t client)
