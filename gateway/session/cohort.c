@@ -321,7 +321,7 @@ static struct list *warm(struct list *members, struct list *from)
 	for (; from != members && count < WARM_MEMBERS; from = from->next) {
 		sessions[count] = LIST_ENTRY(from, struct subscription, in_cohort)->session;
 		__builtin_prefetch(&sessions[count]->port);
-		__builtin_prefetch(&sessions[count++]->outbox);
+		__builtin_prefetch(&sessions[count++]->events);
 	}
 	for (size_t i = 0; i < count; i++)
 		__builtin_prefetch(sessions[i]->port);

@@ -24,17 +24,20 @@
 enum session_state { SESSION_OPEN, SESSION_CLOSING };
 
 struct session {
-	struct list in_exchange;
-	struct list in_drain; /* on the exchange's list while it drains; by drain_ns */
-	struct exchange *exchange;
-	const struct front *front;
+	/* What every batch looks at stands together: with thousands of clients each line of the cache that it touches is a miss. */
 	struct port *port;
-	uint64_t id;
-	struct bearer bearer; /* bearer.grants: what its client may; NULL: it has not said who it is */
+	struct exchange *exchange;
 	enum session_state state;
 	enum close_cause cause;
-	bool is_told;   /* the fleet was, that this client is here */
-	bool owes_gaps; /* a subscription lags or has a gap to tell */
+	struct outbox outbox;
+	struct bucket events; /* events to this client */
+	bool owes_gaps;       /* a subscription lags or has a gap to tell */
+	bool is_told;         /* the fleet was, that this client is here */
+	struct list in_exchange;
+	struct list in_drain; /* on the exchange's list while it drains; by drain_ns */
+	const struct front *front;
+	uint64_t id;
+	struct bearer bearer; /* bearer.grants: what its client may; NULL: it has not said who it is */
 	unsigned bad_messages;
 	size_t subscription_count;
 	struct list subscriptions;
@@ -43,7 +46,6 @@ struct session {
 	size_t replay_count;
 	struct list replays; /* struct replay, in_session */
 	uint64_t last_replay; /* the number in the key of the newest */
-	struct outbox outbox;
 	struct bucket commands; /* requests that are answered */
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
 	struct heartbeat heartbeat;
@@ -52,8 +54,7 @@ struct session {
 	struct list in_writing; /* on the exchange's list while it has such and may go on */
 	struct alarm pace;      /* wakes them when events is full enough again */
 	struct allowance allowance;
-	struct bucket events;      /* events to this client */
-	struct bucket past_events; /* those of them that history and replays give */
+	struct bucket past_events; /* of the events those that history and replays give */
 };
 
 bool session_is_clear(const struct session *session); /* nothing waits, neither here nor in the port */

@@ -162,6 +162,7 @@ static int on_peer_close(struct websocket *websocket, struct slice payload)
 static size_t on_read(void *context, const void *bytes, size_t len)
 {
 	struct websocket *websocket = context;
+	websocket->has_read = true;
 	size_t good = frame_walk_take(&websocket->walk, bytes, len);
 	if (websocket->walk.is_unmasked && websocket->wsi)
 		lws_callback_on_writable(websocket->wsi);
@@ -327,6 +328,7 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	websocket->front = front_deflated(handshake->front, handshake->deflate.server_bits);
 	websocket->names_protocol = handshake->names_protocol;
 	websocket->fd = handshake->fd;
+	websocket->has_read = true;
 	websocket->admission = handshake->admission;
 	list_init(&websocket->closing.link);
 	return websocket;

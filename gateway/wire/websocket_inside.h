@@ -13,9 +13,15 @@
 #include "gateway/wire/websocket.h"
 
 struct websocket {
+	/* What every frame looks at stands together, as in a session. */
 	struct port port;
-	struct websockets *owner;
 	struct lws *wsi;
+	int fd;
+	bool is_closing; /* our close frame is sent or buffered: nothing may follow it */
+	bool is_dead;    /* nothing can be sent any more */
+	bool is_paused;  /* not read from, since something is buffered */
+	bool has_read;   /* something was read since it was seen that the library buffers nothing: it may have answered a ping */
+	struct websockets *owner;
 	struct session *session; /* NULL before the upgrade and after the end */
 	const struct front *front;
 	struct grants *grants; /* for the session that is to be opened: a reference, or NULL */
@@ -23,14 +29,10 @@ struct websocket {
 	struct frame_walk walk; /* over what it sends */
 	struct buf message;  /* compressed or not, the pieces of a message that is not complete; empty else, and then without memory */
 	size_t empty_pieces; /* fragments of that message that held nothing: each counts as a byte against the limit */
-	int fd;
 	struct admission admission;
 	bool names_protocol;
 	bool is_compressed;  /* the message at hand */
 	bool is_first_frame; /* the frame at hand is the first of its message, and not whole yet */
-	bool is_closing; /* our close frame is sent or buffered: nothing may follow it */
-	bool is_dead;    /* nothing can be sent any more */
-	bool is_paused;  /* not read from, since something is buffered */
 	bool lingers;    /* the peer may be in the middle of sending: its socket is not closed under its words */
 };
 

@@ -21,8 +21,13 @@ void websocket_kill(struct websocket *websocket)
 
 static bool is_clear(const struct port *port)
 {
-	const struct websocket *websocket = websocket_of(port);
-	return !websocket->is_closing && !websocket->is_dead && !lws_partial_buffered(websocket->wsi);
+	struct websocket *websocket = websocket_of(port);
+	if (websocket->is_closing || websocket->is_dead || websocket->is_paused)
+		return false;
+	/* By itself the library sends only in answer to what it read, and its memory is one more that is not in the cache. */
+	if (websocket->has_read)
+		websocket->has_read = lws_partial_buffered(websocket->wsi);
+	return !websocket->has_read;
 }
 
 /* Gives the rest to the library, which sends it before anything else of its own and then says that it can be
