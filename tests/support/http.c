@@ -112,8 +112,9 @@ void http_read_some(struct raw *raw, size_t bytes, struct http_answer *ret_answe
 	} else {
 		ck_assert(http_has_field(ret_answer, "Connection: close"));
 		ret_answer->is_whole = true;
-		while (body->len < bytes && receive(raw))
-			take(raw, raw->in.len, body);
+		do
+			take(raw, raw->in.len, body); /* some of it may have come with the head */
+		while (body->len < bytes && receive(raw));
 	}
 	buf_append_char(body, '\0');
 	body->len--;
