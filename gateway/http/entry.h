@@ -1,5 +1,6 @@
 /* Who may come in: the judgement that a WebSocket handshake and every request of the HTTP API pass alike. The origin, whether
- * this node still takes anybody, and the credential: who the client is, what it may, and whether it has connections enough. Pure but for the keys, which auth.h guards. */
+ * this node still takes anybody, and the credential: who the client is, what it may, and whether it has connections enough
+ * already. Pure but for the keys, which auth.h guards. */
 #ifndef GATEWAY_HTTP_ENTRY_H
 #define GATEWAY_HTTP_ENTRY_H
 
