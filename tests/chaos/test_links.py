@@ -68,11 +68,12 @@ class Links(unittest.TestCase):
         self.judge(nodes)
 
     def test_redis_kills_every_subscriber_at_once(self):
-        """What was in the buffers of all of them at that moment, nobody has."""
+        """What was in the buffers of all of them at that moment, nobody has. With three in a row it may take longer than record.grace until
+        somebody records again: then clients are told."""
         nodes = fleet.Fleet(self)
         nodes.wander()
         nodes.publish_during(lambda: [(nodes.redis.ask("CLIENT", "KILL", "TYPE", "pubsub"), support.let_pass(0.7)) for _ in range(3)])
-        self.judge(nodes, may_miss=nodes.published["heard"])
+        self.judge(nodes, may_miss=nodes.published["heard"], gaps=("unrecorded",))
 
     def test_redis_kills_a_slow_subscriber_for_its_output_buffer(self):
         nodes = fleet.Fleet(self)
