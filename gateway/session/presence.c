@@ -2,11 +2,11 @@
 
 #include <inttypes.h>
 
-#include "common/base/clock.h"
 #include "common/codec/json.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/past.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/system_event.h"
 
 static void on_answer(struct asker *asker, struct answer *answer)
 {
@@ -33,23 +33,20 @@ static void publish(struct exchange *exchange, const struct buf *channel, const 
 
 static void tell(struct session *session, const char *type, const char *cause)
 {
-	struct exchange *exchange = session->exchange;
-	struct slice node = slice_of(exchange->settings.node);
-	struct buf channel, payload;
+	struct buf channel, payload, more;
 	buf_init(&channel);
 	buf_init(&payload);
-	buf_append_text(&channel, FILTER_SYSTEM_PREFIX);
-	buf_append_slice(&channel, node);
-	buf_printf(&payload, "{\"type\":\"%s\"", type);
-	write_text(&payload, "node", node);
-	buf_printf(&payload, ",\"at\":%" PRIu64 ",\"client\":\"%" PRIu64 "\"", clock_wall_ms(), session->id);
-	write_text(&payload, "identity", session->bearer.grants->identity);
+	buf_init(&more);
+	buf_printf(&more, ",\"client\":\"%" PRIu64 "\"", session->id);
+	write_text(&more, "identity", session->bearer.grants->identity);
 	if (cause)
-		write_text(&payload, "cause", slice_of(cause));
-	buf_append_char(&payload, '}');
-	publish(exchange, &channel, &payload);
+		write_text(&more, "cause", slice_of(cause));
+	system_event_write(&channel, &payload, session->exchange->settings.node, type, buf_slice(&more));
+	if (!buf_has_failed(&more))
+		publish(session->exchange, &channel, &payload);
 	buf_fini(&channel);
 	buf_fini(&payload);
+	buf_fini(&more);
 }
 
 void presence_connected(struct session *session)

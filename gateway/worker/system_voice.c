@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/codec/json.h"
 #include "common/data/buf.h"
-#include "gateway/filter/filter.h"
 #include "gateway/redis/link.h"
+#include "gateway/session/system_event.h"
 
 static void on_published(void *context, const struct redisReply *reply)
 {
@@ -28,10 +27,7 @@ void system_voice_say(struct system_voice *voice, const char *type, const char *
 		return;
 	buf_init(&channel);
 	buf_init(&text);
-	buf_printf(&channel, FILTER_SYSTEM_PREFIX "%s", voice->node);
-	buf_printf(&text, "{\"type\":\"%s\",\"node\":", type);
-	json_append_string(&text, slice_of(voice->node));
-	buf_printf(&text, ",\"at\":%" PRIu64 "%s}", clock_wall_ms(), more);
+	system_event_write(&channel, &text, voice->node, type, slice_of(more));
 	const char *words[] = {"PUBLISH", channel.bytes, text.bytes};
 	const size_t lens[] = {strlen(words[0]), channel.len, text.len};
 	if (!buf_has_failed(&channel) && !buf_has_failed(&text)) {

@@ -4,6 +4,7 @@
 #include "fake_log.h"
 
 #include "gateway/session/presence.h"
+#include "gateway/session/system_event.h"
 #include "tests/support/suite.h"
 
 static struct exchange *exchange;
