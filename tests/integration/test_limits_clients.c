@@ -20,9 +20,7 @@ static struct gateway *gateway;
 
 static void open_with(const char *const *flags)
 {
-	struct gateway_options options = {.program = TEST_GATEWAY, .redis_url = redis_server_url(redis), .flags = flags};
-	gateway = gateway_open(&options);
-	gateway_wait_ready(gateway, true);
+	gateway = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 }
 
 static void start(void)
