@@ -5,7 +5,7 @@
 #include "common/base/clock.h"
 #include "common/codec/json.h"
 #include "common/protocol/log.h"
-#include "gateway/http/head.h"
+#include "gateway/http/negotiate.h"
 #include "gateway/metrics/metrics.h"
 
 static const char type_json[] = "application/json";
@@ -112,15 +112,6 @@ struct admin_answer admin_answer(const struct admin *admin, struct slice method,
 	return refuse(404, "not_found", "there is no such page here", ret_body);
 }
 
-/* "application/json", with parameters or without. */
-static bool is_json(struct slice content_type)
-{
-	const struct slice json = SLICE_LITERAL("application/json");
-	if (content_type.len < json.len || !head_is_same_word((struct slice){content_type.ptr, json.len}, json))
-		return false;
-	return content_type.len == json.len || content_type.ptr[json.len] == ';' || content_type.ptr[json.len] == ' ';
-}
-
 struct admin_answer admin_read_order(const struct admin_request *request, struct disconnect *ret_order, struct buf *ret_body)
 {
 	char why[DISCONNECT_WHY];
@@ -128,7 +119,7 @@ struct admin_answer admin_read_order(const struct admin_request *request, struct
 		return refuse_method("this page knows POST only", "POST", ret_body);
 	if (!request->has_length)
 		return refuse(411, "length_required", "say how long the body is", ret_body);
-	if (!is_json(request->content_type))
+	if (!negotiate_is_type(request->content_type, type_json))
 		return refuse(415, "unsupported_media_type", "Content-Type must be application/json", ret_body);
 	switch (disconnect_read(request->body, ret_order, why)) {
 	case OK:

@@ -113,14 +113,18 @@ bool negotiate_gzip(const struct head *head)
 	return gzip > 0 && gzip >= identity;
 }
 
+bool negotiate_is_type(struct slice content_type, const char *type)
+{
+	return head_is_same_word(take_part(&content_type), slice_of(type));
+}
+
 int negotiate_content_type(const struct head *head, const char *const *types, size_t count)
 {
 	struct slice value;
 	if (!head_get(head, "Content-Type", &value, NULL))
 		return -1;
-	struct slice type = take_part(&value);
 	for (size_t i = 0; i < count; i++) {
-		if (head_is_same_word(type, slice_of(types[i])))
+		if (negotiate_is_type(value, types[i]))
 			return (int)i;
 	}
 	return -1;
