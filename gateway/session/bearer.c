@@ -26,7 +26,7 @@ static void set_alarm(struct bearer *bearer, uint64_t wait_ms)
 {
 	if (wait_ms > BEARER_LOOK_MS)
 		wait_ms = BEARER_LOOK_MS;
-	alarm_set(&bearer->exchange->expiries, &bearer->alarm, clock_mono_ns() + wait_ms * NS_PER_MS);
+	alarm_set(&bearer->exchange->alarms, &bearer->alarm, clock_mono_ns() + wait_ms * NS_PER_MS);
 }
 
 /* When to ask the wall clock next: for the warning, then for the end. */
@@ -85,7 +85,7 @@ void bearer_open(struct bearer *bearer, struct exchange *exchange, const struct 
 	if (grants)
 		bearer_set_grants(bearer, grants);
 	else
-		alarm_set(&exchange->expiries, &bearer->alarm, clock_mono_ns() + exchange->settings.auth_timeout_ns);
+		alarm_set(&exchange->alarms, &bearer->alarm, clock_mono_ns() + exchange->settings.auth_timeout_ns);
 }
 
 void bearer_close(struct bearer *bearer)

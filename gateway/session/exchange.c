@@ -41,9 +41,7 @@ struct exchange *exchange_new(const struct exchange_settings *settings)
 	list_init(&exchange->ahead);
 	list_init(&exchange->replays);
 	alarms_init(&exchange->alarms);
-	alarms_init(&exchange->expiries);
 	list_init(&exchange->bearers);
-	alarms_init(&exchange->patiences);
 	table_init(&exchange->cohorts);
 	table_init(&exchange->askers);
 	list_init(&exchange->publishes);
@@ -232,11 +230,8 @@ static void run_timers(struct exchange *exchange, uint64_t now_ns)
 static uint64_t next_ns(const struct exchange *exchange)
 {
 	uint64_t next = heartbeats_next_ns(&exchange->heartbeats);
-	uint64_t alarm_ns = alarms_next_ns(&exchange->alarms), patience_ns = alarms_next_ns(&exchange->patiences);
-	uint64_t expiry_ns = alarms_next_ns(&exchange->expiries);
+	uint64_t alarm_ns = alarms_next_ns(&exchange->alarms);
 	next = alarm_ns < next ? alarm_ns : next;
-	next = expiry_ns < next ? expiry_ns : next;
-	next = patience_ns < next ? patience_ns : next;
 	if (!list_is_empty(&exchange->dirty) && exchange->flush_ns < next)
 		next = exchange->flush_ns;
 	if (!list_is_empty(&exchange->draining)) {
@@ -252,8 +247,6 @@ uint64_t exchange_end_turn(struct exchange *exchange)
 	flush_due(exchange, now_ns);
 	run_timers(exchange, now_ns);
 	alarms_run(&exchange->alarms, now_ns);
-	alarms_run(&exchange->expiries, now_ns);
-	alarms_run(&exchange->patiences, now_ns);
 	bool has_more = writers_run(exchange);
 	arena_reset(&exchange->arena);
 	return has_more ? now_ns : next_ns(exchange);

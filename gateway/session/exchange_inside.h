@@ -55,9 +55,7 @@ struct exchange {
 	struct list publishes; /* struct publish, in_exchange: what clients publish and is not answered yet */
 	struct list writing;  /* sessions with writers, in_writing; those whose port is not clear come back by session_writable() */
 	struct alarms alarms;
-	struct list bearers;    /* struct bearer, in_exchange */
-	struct alarms expiries; /* of bearers; apart for the same reason */
-	struct alarms patiences; /* of askers; apart, since they are many and all of one span */
+	struct list bearers;  /* struct bearer, in_exchange */
 };
 
 #endif

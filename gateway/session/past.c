@@ -50,7 +50,7 @@ enum err asker_ask(struct asker *asker, struct question *question)
 	question->ticket = asker->ticket;
 	question->deadline_ns = clock_mono_ns() + exchange->settings.past_timeout_ns;
 	question->known = exchange->feed.log;
-	alarm_set(&exchange->patiences, &asker->patience, question->deadline_ns + PATIENCE_NS);
+	alarm_set(&exchange->alarms, &asker->patience, question->deadline_ns + PATIENCE_NS);
 	past->ask(past->context, question);
 	return OK;
 
@@ -87,7 +87,7 @@ void exchange_answer(struct exchange *exchange, struct answer *answer)
 	struct asker *asker = table_get(&exchange->askers, key_of(&answer->ticket));
 	if (asker && answer->is_under_way) {
 		uint64_t patience_ns = exchange->settings.past_timeout_ns + PATIENCE_NS;
-		alarm_set(&exchange->patiences, &asker->patience, clock_mono_ns() + patience_ns);
+		alarm_set(&exchange->alarms, &asker->patience, clock_mono_ns() + patience_ns);
 	} else if (asker) {
 		asker_forget(asker);
 		asker->on_answer(asker, answer);

@@ -33,18 +33,16 @@ struct session {
 	struct bucket events; /* events to this client */
 	bool owes_gaps;       /* a subscription lags or has a gap to tell */
 	bool is_told;         /* the fleet was, that this client is here */
+	unsigned bad_messages;
 	struct list in_exchange;
 	struct list in_drain; /* on the exchange's list while it drains; by drain_ns */
 	const struct front *front;
 	uint64_t id;
 	struct bearer bearer; /* bearer.grants: what its client may; NULL: it has not said who it is */
-	unsigned bad_messages;
-	size_t subscription_count;
 	struct list subscriptions;
-	size_t errand_count;
 	struct list errands; /* struct errand, in_session */
-	size_t replay_count;
 	struct list replays; /* struct replay, in_session */
+	unsigned subscription_count, errand_count, replay_count;
 	uint64_t last_replay; /* the number in the key of the newest */
 	struct bucket commands; /* requests that are answered */
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
