@@ -1,5 +1,5 @@
-/* The one place that says how much of everything one client gets: what its grants say, else the configuration. welcome.limits shows the
- * same. A session has the buckets that hold it to that; who is no session has a pace (pace.h). Same thread as the exchange. */
+/* The one place that says how much of everything one client gets: what its grants say, else the configuration. welcome.limits, and the reply
+ * to auth, show the same. A session has the buckets that hold it to that; who is no session has a pace (pace.h). Same thread as the exchange. */
 #ifndef GATEWAY_SESSION_ALLOWANCE_H
 #define GATEWAY_SESSION_ALLOWANCE_H
 
@@ -26,7 +26,7 @@ struct slice allowance_identity(const struct grants *grants);
 /* Counts the connection in the name of whom the grants are; once they are there it is no stranger any more. NULL for any of the three:
  * nothing is counted. */
 enum connections_verdict allowance_admit(struct connections *connections, struct admission *admission, const struct grants *grants) MUST_USE;
-/* The map of welcome.limits. NULL: no memory. */
+/* The map of welcome.limits and of the reply to auth. NULL: no memory. */
 struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings);
 
 /* Holds the session to what the grants allow from now on. Its buckets stay as full as they were, in proportion. */

@@ -55,9 +55,11 @@ static bool may_become(const struct session *session, const struct grants *grant
 static void reply(const struct request *request, const struct grants *grants)
 {
 	struct arena *arena = request->arena;
+	const struct session *session = request->session;
 	struct value *ok = value_put(value_map(arena), "identity", value_string(arena, grants->identity));
 	struct value *expires = grants->expires_ms ? value_uint(arena, grants->expires_ms) : value_null(arena);
-	request_succeed(request, value_put(ok, "expiresAt", expires));
+	ok = value_put(ok, "expiresAt", expires);
+	request_succeed(request, value_put(ok, "limits", allowance_write(arena, &session->allowance, &session->exchange->settings)));
 }
 
 /* What was asked for under the former grants goes on as far as the new ones let it. */

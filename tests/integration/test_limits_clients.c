@@ -148,6 +148,46 @@ START_TEST(who_says_later_who_it_is_is_counted_then_and_may_stay_who_it_was)
 }
 END_TEST
 
+/* The object behind "limits": in what comes next that holds the mark, as text; the caller frees it. */
+static char *limits_behind(struct raw *raw, const char *mark)
+{
+	struct raw_frame frame;
+	raw_expect_text(raw, mark, &frame);
+	const char *limits = memmem(frame.payload.ptr, frame.payload.len, "\"limits\":{", 10);
+	ck_assert_ptr_nonnull(limits);
+	const char *end = memchr(limits, '}', (size_t)(frame.payload.ptr + frame.payload.len - limits));
+	ck_assert_ptr_nonnull(end);
+	return strndup(limits, (size_t)(end + 1 - limits));
+}
+
+START_TEST(the_reply_to_auth_shows_the_limits_that_welcome_would)
+{
+	static const char claims[] = "{\"sub\":\"ann\"," EXPIRES ",\"tracegate\":{\"limits\":{\"subscriptions\":3,\"eventsPerSecond\":50}}}";
+	struct raw late, early;
+	char message[1200], header[1200];
+	open_with(two_each);
+	char *token = test_token_hs256(claims, SECRET);
+	raw_connect(&late, gateway_port(gateway));
+	ck_assert_int_eq(raw_handshake(&late, "/v1/stream", ""), 101);
+	char *anonymous = limits_behind(&late, "\"op\":\"welcome\"");
+	snprintf(message, sizeof message, "{\"id\":1,\"op\":\"auth\",\"token\":\"%s\"}", token);
+	raw_send_frame(&late, 0x81, slice_of(message));
+	char *replied = limits_behind(&late, "\"identity\":\"ann\"");
+	snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+	ck_assert_int_eq(upgrade(&early, header), 101);
+	char *welcomed = limits_behind(&early, "\"op\":\"welcome\"");
+	ck_assert_str_eq(replied, welcomed);
+	ck_assert_str_ne(replied, anonymous);
+	ck_assert_ptr_nonnull(strstr(replied, "\"eventsPerSecond\":50,"));
+	free(token);
+	free(anonymous);
+	free(replied);
+	free(welcomed);
+	raw_close(&late);
+	raw_close(&early);
+}
+END_TEST
+
 START_TEST(who_has_shown_no_credential_has_a_limit_of_number)
 {
 	static const char *const flags[] = {"--auth.jwt_secret", SECRET, "--auth.required", "yes", "--limits.unauthenticated", "3", NULL};
@@ -233,6 +273,7 @@ int main(void)
 	tcase_add_test(tests, an_identity_has_so_many_connections_or_as_its_token_says);
 	tcase_add_test(tests, requests_over_http_count_while_they_are_answered);
 	tcase_add_test(tests, who_says_later_who_it_is_is_counted_then_and_may_stay_who_it_was);
+	tcase_add_test(tests, the_reply_to_auth_shows_the_limits_that_welcome_would);
 	tcase_add_test(tests, who_has_shown_no_credential_has_a_limit_of_number);
 	tcase_add_test(tests, welcome_shows_what_the_token_grants);
 	tcase_add_test(tests, a_client_over_its_rate_does_not_disturb_the_others);

@@ -30,6 +30,8 @@ test("schemas refuse what the protocol does not have", () => {
 		["push.json", { op: "notice", code: "draining" }],
 		["reply.json", { id: 1, ok: {}, error: { code: "x", message: "y", temporary: false } }],
 		["reply.json", { id: 1, error: { code: "timeout", message: "y", temporary: true } }],
+		["reply.json#/$defs/auth", { identity: "ann", expiresAt: null }],
+		["reply.json#/$defs/auth", { identity: "ann", expiresAt: null, limits: { messageBytes: 1 } }],
 		["request.json", { op: "subscribe", channels: [] }],
 		["request.json", { op: "control", replay: "r1", do: "seek" }],
 		["request.json", { op: "subscribe", filter: { where: [{ path: "/n", op: "in", value: 1 }] } }],

@@ -8,7 +8,7 @@ import interop
 import support
 
 # Programs whose clients see about every message there is.
-RECORDED = ("test_live", "test_live_requests", "test_replay", "test_state")
+RECORDED = ("test_live", "test_live_requests", "test_limits_clients", "test_replay", "test_state")
 
 
 class Schemas(unittest.TestCase):

@@ -99,12 +99,23 @@ END_TEST
 START_TEST(who_says_who_it_is_may_stay)
 {
 	authenticate("ann", 3600, "");
-	peer_expect(&peer, "{\"id\":9,\"ok\":{\"identity\":\"ann\",\"expiresAt\":1764034800000}}");
+	peer_expect_part(&peer, "{\"id\":9,\"ok\":{\"identity\":\"ann\",\"expiresAt\":1764034800000,\"limits\":{");
 	pass(20000);
 	ck_assert_uint_eq(peer.close_code, 0);
 	peer_subscribes(&peer, "");
 	publish(exchange, "trace:a", "{\"n\":1}");
 	peer_expect_part(&peer, "{\"n\":1}");
+}
+END_TEST
+
+START_TEST(the_reply_says_what_limits_hold_from_now_on)
+{
+	authenticate("ann", 3600, ",\"tracegate\":{\"limits\":{\"eventsPerSecond\":7,\"connections\":2}}");
+	peer_expect_part(&peer, "\"limits\":{\"messageBytes\":4096,\"eventsPerSecond\":7,\"commandsPerSecond\":0,"
+				"\"historyEventsPerSecond\":0,\"subscriptions\":0,\"requests\":4,\"connections\":2}}}");
+	authenticate("ann", 3600, ",\"tracegate\":{\"limits\":{\"subscriptions\":5}}");
+	peer_expect_part(&peer, "\"limits\":{\"messageBytes\":4096,\"eventsPerSecond\":0,\"commandsPerSecond\":0,"
+				"\"historyEventsPerSecond\":0,\"subscriptions\":5,\"requests\":4,\"connections\":0}}}");
 }
 END_TEST
 
@@ -311,6 +322,7 @@ int main(void)
 	tcase_add_test(tests, a_stranger_gets_no_answer_but_to_auth_and_ping);
 	tcase_add_test(tests, a_stranger_is_closed_after_a_while);
 	tcase_add_test(tests, who_says_who_it_is_may_stay);
+	tcase_add_test(tests, the_reply_says_what_limits_hold_from_now_on);
 	tcase_add_test(tests, a_bad_token_is_answered_and_ends_the_session);
 	tcase_add_test(tests, another_identity_is_refused_and_the_first_one_stays);
 	tcase_add_test(open, an_anonymous_client_may_say_who_it_is);
