@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "gateway/http/admission_refusal.h"
 #include "gateway/http/proxy_header.h"
@@ -69,6 +70,7 @@ static void pass_on(struct waiting *waiting, const struct ip *source)
 	struct arrivals *arrivals = waiting->arrivals;
 	struct admission admission = waiting->admission;
 	int fd = waiting->fd;
+	uint64_t head_due_ns = waiting->deadline.at_ns;
 	forget(waiting);
 	if (source->is_known) {
 		bool is_proxy = proxies_have(&arrivals->settings.proxies, source);
@@ -81,7 +83,7 @@ static void pass_on(struct waiting *waiting, const struct ip *source)
 			return;
 		}
 	}
-	arrivals->arrived(arrivals->context, fd, &admission);
+	arrivals->arrived(arrivals->context, fd, &admission, head_due_ns);
 }
 
 /* Reads no more than the header: what is behind it belongs to whom it goes on to. */
@@ -155,7 +157,6 @@ static void await_header(struct arrivals *arrivals, int fd, struct admission *ad
 	waiting->fd = fd;
 	waiting->admission = *admission;
 	buf_init(&waiting->header);
-	list_init(&waiting->deadline.link);
 	list_append(&arrivals->waiting, &waiting->link);
 	deadlines_start(&arrivals->deadlines, &waiting->deadline);
 	if (hear(waiting) && !watch(waiting))
@@ -181,7 +182,7 @@ void arrivals_accept(struct arrivals *arrivals, int fd, const struct sockaddr *p
 	else if (proxies->send_header)
 		await_header(arrivals, fd, &admission);
 	else
-		arrivals->arrived(arrivals->context, fd, &admission);
+		arrivals->arrived(arrivals->context, fd, &admission, clock_mono_ns() + arrivals->settings.timeout_ns);
 }
 
 void arrivals_init(struct arrivals *arrivals, uv_loop_t *loop, const struct arrivals_settings *settings, struct farewell *farewell,

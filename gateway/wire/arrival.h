@@ -15,13 +15,13 @@
 #include "gateway/wire/deadlines.h"
 #include "gateway/wire/farewell.h"
 
-/* Owns the descriptor and the admission from now on. */
-typedef void arrivals_arrived(void *context, int fd, const struct admission *admission);
+/* Owns the descriptor and the admission from now on. head_due_ns: by then, monotonic, the head of its request must be whole. */
+typedef void arrivals_arrived(void *context, int fd, const struct admission *admission, uint64_t head_due_ns);
 
 struct arrivals_settings {
 	struct connections *connections;
 	struct proxies proxies; /* its networks are borrowed */
-	uint64_t timeout_ns;    /* for a PROXY header */
+	uint64_t timeout_ns;    /* from here to the end of the request head, in all; a PROXY header has what there is of it */
 	bool speaks_tls;        /* who is turned away could not read why */
 };
 

@@ -4,13 +4,31 @@
 
 static void on_timer(uv_timer_t *timer);
 
+static struct deadline *deadline_of(const struct heap_node *node)
+{
+	return HEAP_ENTRY(node, struct deadline, node);
+}
+
+static bool is_sooner(const struct heap_node *a, const struct heap_node *b)
+{
+	return deadline_of(a)->at_ns < deadline_of(b)->at_ns;
+}
+
+/* NULL: none is set. */
+static struct deadline *first(const struct deadlines *deadlines)
+{
+	struct heap_node *node = heap_first(&deadlines->waiting);
+	return node ? deadline_of(node) : NULL;
+}
+
 static void arm(struct deadlines *deadlines)
 {
-	if (list_is_empty(&deadlines->waiting) || uv_is_closing((uv_handle_t *)&deadlines->timer))
+	const struct deadline *soonest = first(deadlines);
+	if (!soonest || uv_is_closing((uv_handle_t *)&deadlines->timer))
 		return;
-	uint64_t at_ns = LIST_ENTRY(deadlines->waiting.next, struct deadline, link)->at_ns;
 	uint64_t now_ns = clock_mono_ns();
-	uint64_t wait_ms = at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+	uint64_t wait_ms = soonest->at_ns > now_ns ? (soonest->at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+	deadlines->armed_ns = soonest->at_ns;
 	uv_update_time(deadlines->timer.loop);
 	uv_timer_start(&deadlines->timer, on_timer, wait_ms, 0);
 }
@@ -19,12 +37,10 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct deadlines *deadlines = timer->data;
 	uint64_t now_ns = clock_mono_ns();
-	while (!list_is_empty(&deadlines->waiting)) {
-		struct deadline *first = LIST_ENTRY(deadlines->waiting.next, struct deadline, link);
-		if (first->at_ns > now_ns)
-			break;
-		list_remove(&first->link);
-		deadlines->expired(first);
+	struct deadline *soonest;
+	while ((soonest = first(deadlines)) && soonest->at_ns <= now_ns) {
+		deadline_stop(soonest);
+		deadlines->expired(soonest);
 	}
 	arm(deadlines);
 }
@@ -32,7 +48,8 @@ static void on_timer(uv_timer_t *timer)
 void deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, uint64_t timeout_ns,
 		    void (*expired)(struct deadline *))
 {
-	list_init(&deadlines->waiting);
+	heap_init(&deadlines->waiting);
+	deadlines->armed_ns = 0;
 	deadlines->timeout_ns = timeout_ns;
 	deadlines->expired = expired;
 	uv_timer_init(loop, &deadlines->timer);
@@ -46,14 +63,24 @@ void deadlines_close(struct deadlines *deadlines)
 
 void deadlines_start(struct deadlines *deadlines, struct deadline *deadline)
 {
-	list_remove(&deadline->link);
-	deadline->at_ns = clock_mono_ns() + deadlines->timeout_ns;
-	list_append(&deadlines->waiting, &deadline->link);
-	if (!uv_is_active((uv_handle_t *)&deadlines->timer))
+	deadlines_start_at(deadlines, deadline, clock_mono_ns() + deadlines->timeout_ns);
+}
+
+void deadlines_start_at(struct deadlines *deadlines, struct deadline *deadline, uint64_t at_ns)
+{
+	deadline_stop(deadline);
+	deadline->at_ns = at_ns;
+	heap_add(&deadlines->waiting, &deadline->node, is_sooner);
+	if (!uv_is_active((uv_handle_t *)&deadlines->timer) || at_ns < deadlines->armed_ns)
 		arm(deadlines);
 }
 
 void deadline_stop(struct deadline *deadline)
 {
-	list_remove(&deadline->link);
+	heap_remove(&deadline->node, is_sooner);
+}
+
+bool deadline_is_set(const struct deadline *deadline)
+{
+	return heap_node_is_in(&deadline->node);
 }

@@ -75,7 +75,6 @@ static bool watch(struct farewell *farewell, int fd, size_t discarded_bytes)
 	leaving->farewell = farewell;
 	leaving->fd = fd;
 	leaving->discarded_bytes = discarded_bytes;
-	list_init(&leaving->deadline.link);
 	list_append(&farewell->sockets, &leaving->link);
 	farewell->count++;
 	deadlines_start(&farewell->deadlines, &leaving->deadline);

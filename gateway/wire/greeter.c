@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/data/buf.h"
 #include "gateway/auth/grants.h"
@@ -113,6 +114,7 @@ static void hand_on(struct greeting *greeting, const struct head *head, greeter_
 		.admission = greeting->admission,
 		.bytes = greeting->head,
 		.head = head,
+		.head_due_ns = greeting->deadline.at_ns,
 	};
 	buf_init(&greeting->head);
 	forget(greeting);
@@ -273,7 +275,7 @@ static bool watch(struct greeting *greeting)
 }
 
 /* NULL: no memory, and the descriptor and the admission are let go. */
-static struct greeting *greeting_new(struct greeter *greeter, int fd, const struct admission *admission)
+static struct greeting *greeting_new(struct greeter *greeter, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
 	struct greeting *greeting = calloc(1, sizeof *greeting);
 	if (!greeting) {
@@ -286,10 +288,9 @@ static struct greeting *greeting_new(struct greeter *greeter, int fd, const stru
 	greeting->fd = fd;
 	greeting->admission = *admission;
 	buf_init(&greeting->head);
-	list_init(&greeting->deadline.link);
 	list_append(&greeter->greetings, &greeting->link);
 	metric_gauge_add(METRIC_HANDSHAKES, 1);
-	deadlines_start(&greeter->deadlines, &greeting->deadline);
+	deadlines_start_at(&greeter->deadlines, &greeting->deadline, head_due_ns);
 	return greeting;
 }
 
@@ -300,9 +301,9 @@ static void start(struct greeting *greeting)
 		give_up(greeting);
 }
 
-void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission)
+void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
-	struct greeting *greeting = greeting_new(greeter, fd, admission);
+	struct greeting *greeting = greeting_new(greeter, fd, admission, head_due_ns);
 	if (greeting)
 		start(greeting);
 }
@@ -316,7 +317,7 @@ static void give_back_address(struct greeting *greeting)
 
 void greeter_resume(struct greeter *greeter, int fd, const struct admission *admission, struct buf *bytes)
 {
-	struct greeting *greeting = greeting_new(greeter, fd, admission);
+	struct greeting *greeting = greeting_new(greeter, fd, admission, clock_mono_ns() + greeter->settings.timeout_ns);
 	if (!greeting) {
 		buf_fini(bytes);
 		return;

@@ -1,5 +1,5 @@
 /* The greeter receives each accepted socket before the library sees it: it collects the request head within one total
- * deadline, judges it (gateway/http) and hands good handshakes and requests of the HTTP API on; all others are answered and
+ * deadline that began when it was accepted, judges it (gateway/http) and hands good handshakes and requests of the HTTP API on; all others are answered and
  * closed. A connection whose request was answered comes back to it for the next. What a stranger
  * can cost is bounded: a small watcher, and memory only for bytes that he sent. Owned by one loop, touched on its
  * thread. */
@@ -49,6 +49,7 @@ struct greeted_request {
 	struct admission admission;
 	struct buf bytes; /* the head, and what came behind it */
 	const struct head *head;
+	uint64_t head_due_ns; /* by when, monotonic, the head had to be whole; of HTTP/2 the first request's has to be */
 };
 typedef void greeter_requested(void *context, struct greeted_request *request);
 
@@ -58,7 +59,7 @@ struct greeter_settings {
 	const struct tls_relays *relays;
 	bool deflates; /* permessage-deflate is agreed on with who offers it */
 	size_t header_bytes_max;
-	uint64_t timeout_ns;
+	uint64_t timeout_ns; /* for the next head on a connection that was answered */
 	struct connections *connections;
 	struct proxies proxies;
 	const struct exchange *exchange; /* whether it takes new work */
@@ -79,7 +80,8 @@ struct greeter {
 
 void greeter_init(struct greeter *greeter, uv_loop_t *loop, const struct greeter_settings *settings,
 		  struct farewell *farewell, greeter_upgraded *upgraded, greeter_requested *requested, void *context);
-void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission); /* owns both from now on */
+/* Owns both from now on. The head must be whole by head_due_ns. */
+void greeter_accept(struct greeter *greeter, int fd, const struct admission *admission, uint64_t head_due_ns);
 /* A connection that was answered, and what came of its next request (taken over); it is closed, without a word, when none comes in
  * time. Owns the descriptor and the admission from now on. */
 void greeter_resume(struct greeter *greeter, int fd, const struct admission *admission, struct buf *bytes);

@@ -231,7 +231,7 @@ static void set_idle(struct http2_connection *connection)
 {
 	if (connection->request_count)
 		deadline_stop(&connection->idle);
-	else if (list_is_empty(&connection->idle.link))
+	else if (!deadline_is_set(&connection->idle))
 		deadlines_start(&connection->owner->idles, &connection->idle);
 }
 
@@ -306,14 +306,27 @@ static void leave(struct http2_connection *connection)
 	http2_wake(connection);
 }
 
+/* It has asked for nothing in the time that a first head has: it goes at once, with GOAWAY if it takes that. */
+static void turn_out(struct http2_connection *connection)
+{
+	metric_add(METRIC_REFUSED_TIMEOUT, 1);
+	nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+	http2_pump(connection);
+	if (!is_over(connection))
+		connection->is_dead = true;
+	http2_wake(connection);
+}
+
 /* Whoever does not go when told to, or does not even hear it, is cut off the next time. */
 static void on_idle(struct deadline *deadline)
 {
 	struct http2_connection *connection = LIST_ENTRY(deadline, struct http2_connection, idle);
 	if (connection->is_leaving)
 		http2_die(connection);
-	else
+	else if (connection->has_asked)
 		leave(connection);
+	else
+		turn_out(connection);
 }
 
 void http2_connections_init(struct http2_connections *connections, uv_loop_t *loop, const struct http2_settings *settings)
@@ -359,7 +372,6 @@ void http2_connections_take(struct http2_connections *connections, struct greete
 	connection->admission = request->admission;
 	list_init(&connection->streams);
 	list_init(&connection->woken.link);
-	list_init(&connection->idle.link);
 	buf_init(&connection->out);
 	bucket_init(&connection->resets, RESETS_PER_SECOND, RESETS_BURST, clock_mono_ns());
 	if (open_session(connection) != OK || uv_poll_init_socket(connections->loop, &connection->poll, connection->fd) != 0) {
@@ -371,6 +383,7 @@ void http2_connections_take(struct http2_connections *connections, struct greete
 	connection->poll.data = connection;
 	list_append(&connections->open, &connection->link);
 	metric_gauge_add(METRIC_HTTP2_CONNECTIONS, 1);
+	deadlines_start_at(&connections->idles, &connection->idle, request->head_due_ns);
 	take_bytes(connection, buf_slice(&request->bytes));
 	buf_fini(&request->bytes);
 	http2_wake(connection);

@@ -61,6 +61,7 @@ struct http2_connection {
 	bool is_blocked;      /* out waits for the kernel */
 	bool is_inside;       /* nghttp2 is at work, and may not be asked to send */
 	bool is_dead;         /* the client is gone */
+	bool has_asked;       /* a request's head was whole */
 	bool is_leaving;      /* GOAWAY was said */
 	struct bucket resets; /* requests that the client took back at once */
 };

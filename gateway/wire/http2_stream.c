@@ -28,7 +28,7 @@ static void set_stall(struct http2_stream *stream)
 	bool owes_body = !stream->is_input_over && !stream->has_body_end && !stream->is_held && stream->phase == HTTP2_ANSWERING;
 	if (!owes_body && is_written(stream))
 		deadline_stop(&stream->stall);
-	else if (list_is_empty(&stream->stall.link))
+	else if (!deadline_is_set(&stream->stall))
 		deadlines_start(&stream->connection->owner->stalls, &stream->stall);
 }
 
@@ -224,7 +224,6 @@ struct http2_stream *http2_stream_new(struct http2_connection *connection, int32
 	stream->responder.is_tls = tls_relays_have(connection->owner->settings.relays, connection->fd);
 	stream->connection = connection;
 	stream->id = id;
-	list_init(&stream->stall.link);
 	head_text_init(&stream->text);
 	buf_init(&stream->request);
 	buf_init(&stream->in);
@@ -304,6 +303,7 @@ void http2_stream_open(struct http2_stream *stream, bool has_body)
 	stream->phase = HTTP2_ANSWERING;
 	stream->is_counted = true;
 	stream->connection->request_count++;
+	stream->connection->has_asked = true;
 	stream->connection->owner->stream_count++;
 	metric_gauge_add(METRIC_HTTP_REQUESTS, 1);
 	enum head_status status = is_whole ? head_read(buf_slice(&stream->request), &head) : HEAD_BAD;
@@ -342,7 +342,7 @@ void http2_stream_end_input(struct http2_stream *stream)
 
 void http2_stream_sent(struct http2_stream *stream)
 {
-	if (!list_is_empty(&stream->stall.link))
+	if (deadline_is_set(&stream->stall))
 		deadlines_start(&stream->connection->owner->stalls, &stream->stall);
 }
 

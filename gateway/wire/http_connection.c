@@ -125,7 +125,7 @@ static void set_deadline(struct http_connection *connection, bool is_owed)
 {
 	if (!is_owed)
 		deadline_stop(&connection->stall);
-	else if (list_is_empty(&connection->stall.link))
+	else if (!deadline_is_set(&connection->stall))
 		deadlines_start(&connection->owner->stalls, &connection->stall);
 }
 
@@ -219,7 +219,6 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 	connection->form.closes = head->minor < 1 || head_lists(head, "Connection", "close");
 	connection->expects_continue = head->minor >= 1 && head_lists(head, "Expect", "100-continue");
 	list_init(&connection->woken.link);
-	list_init(&connection->stall.link);
 	list_append(&owner->open, &connection->link);
 	owner->count++;
 	metric_gauge_add(METRIC_HTTP_REQUESTS, 1);

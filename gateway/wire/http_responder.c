@@ -109,7 +109,7 @@ void http_flush(struct http_connection *connection)
 		connection->is_due = true;
 		connection->is_held = false;
 	}
-	if (connection->out.len < before && !list_is_empty(&connection->stall.link))
+	if (connection->out.len < before && deadline_is_set(&connection->stall))
 		deadlines_start(&connection->owner->stalls, &connection->stall);
 }
 

@@ -98,10 +98,10 @@ static void on_accepted(void *context, int fd, const struct sockaddr *peer)
 	arrivals_accept(&server->arrivals, fd, peer);
 }
 
-static void on_arrived(void *context, int fd, const struct admission *admission)
+static void on_arrived(void *context, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
 	struct server *server = context;
-	greeter_accept(&server->greeter, fd, admission);
+	greeter_accept(&server->greeter, fd, admission, head_due_ns);
 }
 
 static void on_accepted_for_tls(void *context, int fd, const struct sockaddr *peer)
@@ -110,10 +110,10 @@ static void on_accepted_for_tls(void *context, int fd, const struct sockaddr *pe
 	arrivals_accept(&server->tls_arrivals, fd, peer);
 }
 
-static void on_arrived_for_tls(void *context, int fd, const struct admission *admission)
+static void on_arrived_for_tls(void *context, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
 	struct server *server = context;
-	tls_relays_accept(&server->relays, fd, admission);
+	tls_relays_accept(&server->relays, fd, admission, head_due_ns);
 }
 
 static void on_look(uv_timer_t *look)
@@ -187,7 +187,6 @@ static void open_relays(struct server *server, const struct server_settings *set
 		.keys = settings->tls_keys,
 		.connections = settings->connections,
 		.farewell = &server->farewell,
-		.handshake_timeout_ns = settings->handshake_timeout_ns,
 		.opened = on_arrived,
 		.context = server,
 	};

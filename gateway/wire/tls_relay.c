@@ -201,7 +201,7 @@ static void open_relay(struct tls_relay *relay)
 	}
 	metric_add(METRIC_TLS_HANDSHAKES, 1);
 	tls_relay_enter(relay, TLS_OPEN);
-	owner->settings.opened(owner->settings.context, fd, &relay->admission);
+	owner->settings.opened(owner->settings.context, fd, &relay->admission, relay->deadline.at_ns);
 	go_on(relay);
 }
 
@@ -296,7 +296,7 @@ static void on_late_leave(struct deadline *deadline)
 }
 
 /* NULL: no memory. */
-static struct tls_relay *relay_new(struct tls_relays *owner, int fd, const struct admission *admission)
+static struct tls_relay *relay_new(struct tls_relays *owner, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
 	struct tls_relay *relay = calloc(1, sizeof *relay);
 	if (!relay)
@@ -316,11 +316,10 @@ static struct tls_relay *relay_new(struct tls_relays *owner, int fd, const struc
 	relay->admission = *admission;
 	buf_init(&relay->to_client);
 	buf_init(&relay->to_inner);
-	list_init(&relay->deadline.link);
 	list_append(&owner->relays, &relay->link);
 	metric_gauge_add(METRIC_TLS_CONNECTIONS, 1);
 	metric_gauge_add(METRIC_HANDSHAKES, 1);
-	deadlines_start(&owner->handshakes, &relay->deadline);
+	deadlines_start_at(&owner->handshakes, &relay->deadline, head_due_ns);
 	return relay;
 }
 
@@ -329,7 +328,7 @@ void tls_relays_init(struct tls_relays *relays, uv_loop_t *loop, const struct tl
 	*relays = (struct tls_relays){.settings = *settings, .loop = loop, .descriptors_end = listener_descriptors_end()};
 	list_init(&relays->relays);
 	table_init(&relays->open);
-	deadlines_init(&relays->handshakes, loop, settings->handshake_timeout_ns, on_late_handshake);
+	deadlines_init(&relays->handshakes, loop, 0, on_late_handshake);
 	deadlines_init(&relays->leavings, loop, LEAVE_NS, on_late_leave);
 }
 
@@ -345,9 +344,9 @@ void tls_relays_close(struct tls_relays *relays)
 	deadlines_close(&relays->leavings);
 }
 
-void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission *admission)
+void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission *admission, uint64_t head_due_ns)
 {
-	struct tls_relay *relay = relay_new(relays, fd, admission);
+	struct tls_relay *relay = relay_new(relays, fd, admission, head_due_ns);
 	if (relay) {
 		shake(relay);
 		return;

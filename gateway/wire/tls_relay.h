@@ -1,4 +1,4 @@
-/* A relay ends the TLS of one client: it owns the accepted socket, makes the handshake within a total deadline of its own, and then
+/* A relay ends the TLS of one client: it owns the accepted socket, makes the handshake within the time that its request head has, and then
  * moves bytes between it and one end of a socket pair. The other end is given to the greeter as if it were the client's socket,
  * so nothing behind knows of TLS. What it holds is bounded: one piece each way that the other side does not take, and the buffers of
  * the pair; who is not read from is not read for either. A shut or closed end behind becomes a close_notify, an end of the client an
@@ -21,14 +21,13 @@
 #include "gateway/wire/farewell.h"
 #include "gateway/wire/tls_keys.h"
 
-/* The handshake is over: the receiver owns the descriptor and the admission. */
-typedef void tls_relay_opened(void *context, int fd, const struct admission *admission);
+/* The handshake is over: the receiver owns the descriptor and the admission. head_due_ns: as it was accepted with. */
+typedef void tls_relay_opened(void *context, int fd, const struct admission *admission, uint64_t head_due_ns);
 
 struct tls_relays_settings {
 	struct tls_keys *keys; /* NULL: none is ever accepted */
 	struct connections *connections;
 	struct farewell *farewell;
-	uint64_t handshake_timeout_ns;
 	tls_relay_opened *opened;
 	void *context;
 };
@@ -49,7 +48,8 @@ void tls_relays_init(struct tls_relays *relays, uv_loop_t *loop, const struct tl
  * to go when the loop has nothing left. */
 void tls_relays_close(struct tls_relays *relays);
 
-void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission *admission); /* owns both from now on */
+/* Owns both from now on. The handshake must be over by head_due_ns. */
+void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission *admission, uint64_t head_due_ns);
 
 bool tls_relays_have(const struct tls_relays *relays, int fd); /* whether it is the other end of one: its client speaks TLS */
 /* How far the client of any socket has come, as in port.h. */

@@ -330,7 +330,6 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	websocket->fd = handshake->fd;
 	websocket->has_read = true;
 	websocket->admission = handshake->admission;
-	list_init(&websocket->closing.link);
 	return websocket;
 }
 

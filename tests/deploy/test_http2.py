@@ -1,6 +1,8 @@
 """HTTP/2 with clients that others wrote (curl), and with frames by hand where no such client misbehaves enough."""
 import json
+import select
 import subprocess
+import time
 import unittest
 
 import http2
@@ -168,6 +170,20 @@ class Http2(unittest.TestCase):
         half.send(http2.HEADERS, 0, 1, http2.get("/v1/sessions"))
         half.wait_for_end()
         support.wait_for("both are gone", lambda: support.metric(self.node.admin_port, "http2_connections") == 0)
+
+    def test_who_never_asks_goes_when_a_first_head_was_due(self):
+        self.start("--handshake.timeout", "2s")
+        begun = time.monotonic()
+        with http2.socket.create_connection(("127.0.0.1", self.node.port), http2.DEADLINE_S) as slow:
+            slow.sendall(http2.PREFACE[:10])
+            self.assertFalse(select.select([slow], [], [], 1.2)[0], "the preface had less time than there is")
+            slow.sendall(http2.PREFACE[10:] + bytes((0, 0, 0, http2.SETTINGS, 0, 0, 0, 0, 0)))
+            frames = b""
+            while part := slow.recv(4096):
+                frames += part
+        self.assertLess(time.monotonic() - begun, 2.9, "the first request had a time of its own")
+        self.assertIn(bytes((0, 0, 8, http2.GOAWAY, 0)), frames)
+        self.assertEqual(support.metric(self.node.admin_port, 'connections_refused_total{reason="timeout"}'), 1)
 
     def test_a_drain_lets_answers_end_and_takes_no_more(self):
         self.start("--drain.time", "1s")

@@ -1,5 +1,6 @@
 /* Clients behind proxies: whose address counts, by X-Forwarded-For and by the PROXY protocol. */
 #include <check.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,42 @@ START_TEST(whoever_sends_no_header_is_closed_and_disturbs_nobody)
 }
 END_TEST
 
+/* A byte of the text in each beat, all but its last one, until the time has passed. False: the node has said something, or closed. */
+static bool trickle(struct raw *raw, const char *text, struct deadline until)
+{
+	size_t at = 0, last = strlen(text) - 1;
+	while (!deadline_has_passed(until)) {
+		struct deadline beat = deadline_in(20);
+		if (at < last)
+			raw_send(raw, (struct slice){text + at++, 1});
+		if (deadline_wait_fd(raw->fd, POLLIN, beat))
+			return false;
+	}
+	raw_send_text(raw, text + at);
+	return true;
+}
+
+#define TRICKLED_MS 3000 /* handshake.timeout: long, so that a busy machine is not taken for a late node */
+
+START_TEST(who_trickles_has_one_handshake_timeout_for_header_and_head)
+{
+	static const char *const flags[] = {"--trusted_proxies", "127.0.0.1", "--proxy_protocol", "yes", "--handshake.timeout", "3s", NULL};
+	static const char header[] = "PROXY TCP4 192.0.2.1 10.0.0.1 4711 80\r\n", request[] = "GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct raw raw;
+	open_with(flags);
+	raw_connect(&raw, gateway_port(gateway));
+	struct deadline half = deadline_in(TRICKLED_MS / 2), late = deadline_in(TRICKLED_MS * 4 / 3);
+	ck_assert_msg(trickle(&raw, header, half), "the header had less time than there is");
+	ck_assert_msg(!trickle(&raw, request, late), "the head had a time of its own");
+	char *head = raw_read_head(&raw);
+	ck_assert_int_eq(raw_head_status(head), 408);
+	free(head);
+	raw_close(&raw);
+	gateway_wait_metric(gateway, "connections_refused_total", "reason=\"timeout\"", 1);
+	gateway_wait_metric(gateway, "handshakes", "", 0);
+}
+END_TEST
+
 START_TEST(where_proxies_send_headers_nobody_else_may_connect)
 {
 	static const char *const flags[] = {"--trusted_proxies", "10.0.0.0/8", "--proxy_protocol", "yes", NULL};
@@ -256,6 +293,7 @@ int main(void)
 	tcase_add_test(tests, a_proxy_behind_a_proxy_names_the_client_by_its_header);
 	tcase_add_test(tests, version_2_comes_byte_by_byte_or_with_all_behind_it);
 	tcase_add_test(tests, whoever_sends_no_header_is_closed_and_disturbs_nobody);
+	tcase_add_test(tests, who_trickles_has_one_handshake_timeout_for_header_and_head);
 	tcase_add_test(tests, where_proxies_send_headers_nobody_else_may_connect);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);

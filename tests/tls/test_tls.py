@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import select
 import socket
 import ssl
 import struct
@@ -261,6 +262,39 @@ class Tls(unittest.TestCase):
         for stranger in strangers:
             stranger.close()
         support.wait_for("nothing is left of them", lambda: descriptors(node) <= before + 4)
+
+    def trickle(self, client, text, seconds):
+        """A byte in each beat, all but the last one, until the time has passed; then the rest. What came back, if anything did."""
+        at, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            if at < len(text) - 1:
+                client.sendall(text[at:at + 1])
+                at += 1
+            if select.select([client], [], [], 0.02)[0]:
+                try:
+                    return client.recv(4096)
+                except ConnectionResetError:
+                    return b""
+        client.sendall(text[at:])
+        return None
+
+    def test_header_handshake_and_head_share_one_timeout(self):
+        node = self.start("--proxy_protocol", "yes", "--trusted_proxies", "127.0.0.1", "--handshake.timeout", "3s")
+        begun = time.monotonic()
+        plain = socket.create_connection(("127.0.0.1", node.tls_port), support.DEADLINE_S)
+        self.assertIsNone(self.trickle(plain, b"PROXY TCP4 192.0.2.1 10.0.0.1 4711 443\r\n", 1.5))
+        tls = self.context().wrap_socket(plain, server_hostname="localhost")
+        self.addCleanup(tls.close)
+        answer = self.trickle(tls, b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", support.DEADLINE_S)
+        self.assertLess(time.monotonic() - begun, 4, "the head had a time of its own")
+        self.assertIn(b" 408 ", answer)
+        begun = time.monotonic()
+        slow = socket.create_connection(("127.0.0.1", node.tls_port), support.DEADLINE_S)
+        self.addCleanup(slow.close)
+        self.assertIsNone(self.trickle(slow, b"PROXY TCP4 192.0.2.1 10.0.0.1 4711 443\r\n", 1.5))
+        self.assertEqual(self.trickle(slow, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), support.DEADLINE_S), b"")
+        self.assertLess(time.monotonic() - begun, 4, "the TLS handshake had a time of its own")
+        self.assertEqual(series(node, 'tls_handshake_errors_total{reason="timeout"}'), 1)
 
     def test_many_connections_leave_nothing(self):
         node = self.start()
