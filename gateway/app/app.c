@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "gateway/app/descriptors.h"
 #include "gateway/app/keys.h"
 #include "gateway/app/listen.h"
 #include "gateway/http/admin.h"
@@ -25,8 +25,6 @@
 #include "gateway/worker/worker.h"
 
 #define ROOM "app"
-/* More descriptors than this are never asked for: libraries size tables by the limit. */
-#define DESCRIPTORS_MAX ((rlim_t)1 << 20)
 /* While draining, how often the number of remaining sessions is looked at. */
 #define DRAIN_LOOK_MS 20
 /* How often files with keys are looked at. */
@@ -113,15 +111,6 @@ static void name_node(struct app *app)
 	char host[64] = "node";
 	gethostname(host, sizeof host - 1);
 	snprintf(app->node.name, sizeof app->node.name, "%s-%ld", host, (long)getpid());
-}
-
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static size_t worker_count(const struct config *config)
@@ -382,11 +371,11 @@ int app_run(const struct config *config)
 {
 	struct app app = {.config = config};
 	char why[256] = "";
-	raise_descriptors();
 	name_node(&app);
 	app.node.started_mono_ms = clock_mono_ms();
 	if (log_setup(config->log_level, strcmp(config->log_format, "json") == 0, app.node.name) != OK)
 		return 1;
+	descriptors_provide(config);
 	enum err error = start(&app, why);
 	if (error == OK) {
 		log_ready(&app);

@@ -107,6 +107,21 @@ START_TEST(stays_small_under_the_highest_limit)
 }
 END_TEST
 
+START_TEST(asks_for_as_many_descriptors_as_its_connections_may_need)
+{
+	const char *const flags[] = {"--limits.connections", "500", NULL};
+	struct gateway *gateway = open_gateway(flags, 0);
+	struct rlimit limit;
+	ck_assert_int_eq(prlimit(process_pid(gateway_process(gateway)), RLIMIT_NOFILE, NULL, &limit), 0);
+	ck_assert_uint_eq(limit.rlim_cur, 500 + 1024);
+	ck_assert_uint_eq(count_lines(gateway, "fewer descriptors"), 0);
+	gateway_end(gateway);
+	gateway = open_gateway(flags, 1000);
+	ck_assert_uint_eq(count_lines(gateway, "fewer descriptors"), 1);
+	gateway_end(gateway);
+}
+END_TEST
+
 /* Connects to ::1. False: there is no IPv6 here, or nobody listens. */
 static bool connect_v6(uint16_t port)
 {
@@ -195,6 +210,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, turns_clients_away_when_descriptors_run_out_and_recovers);
 	tcase_add_test(tests, stays_small_under_the_highest_limit);
+	tcase_add_test(tests, asks_for_as_many_descriptors_as_its_connections_may_need);
 	tcase_add_test(tests, listens_on_ipv6_and_ipv4_at_once_where_there_is_ipv6);
 	tcase_add_test(tests, serves_with_several_workers_on_one_port);
 	tcase_add_test(tests, does_not_start_on_a_busy_port_not_even_beside_another_gateway);
