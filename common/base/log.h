@@ -12,6 +12,8 @@
 #include "common/base/err.h"
 #include "common/base/slice.h"
 
+struct ip;
+
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_OFF };
 
 #define LOG_BURST 10
@@ -19,14 +21,17 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 
 struct log_field {
 	const char *key; /* static, camelCase; NULL ends the fields */
-	enum { LOG_FIELD_TEXT, LOG_FIELD_INT } kind;
+	enum { LOG_FIELD_TEXT, LOG_FIELD_INT, LOG_FIELD_IP } kind;
 	struct slice text;
 	int64_t number;
+	const struct ip *ip;
 };
 
 #define log_text(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_TEXT, .text = slice_of(value)})
 #define log_slice(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_TEXT, .text = (value)})
 #define log_int(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_INT, .number = (int64_t)(value)})
+/* "-" where it is not known. */
+#define log_ip(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_IP, .ip = (value)})
 
 /* One for each place in the code that logs; the macros make it. */
 struct log_site {

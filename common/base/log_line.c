@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/ip.h"
+
 #define TAIL_BYTES 2 /* what log_line_end adds at most */
 #define REPLACEMENT 0xFFFD
 #define MS_PER_SECOND 1000
@@ -146,6 +148,21 @@ void log_line_begin(struct log_line *line, bool is_json, const struct log_head *
 	put_escaped(line, slice_of(head->message), &is_full);
 }
 
+static void put_value(struct log_line *line, struct slice text, bool *is_full)
+{
+	if (!line->is_json && is_bare(text))
+		put(line, text.ptr, text.len, is_full);
+	else
+		put_quoted(line, text, is_full);
+}
+
+static void put_ip(struct log_line *line, const struct ip *ip, bool *is_full)
+{
+	char text[IP_TEXT];
+	size_t len = ip_write(text, ip);
+	put_value(line, (struct slice){text, len}, is_full);
+}
+
 void log_line_field(struct log_line *line, const struct log_field *field)
 {
 	bool is_full = false;
@@ -156,10 +173,10 @@ void log_line_field(struct log_line *line, const struct log_field *field)
 		put_format(line, &is_full, "%s%s=", line->has_fields ? " " : "  ", field->key);
 	if (field->kind == LOG_FIELD_INT)
 		put_format(line, &is_full, "%" PRId64, field->number);
-	else if (!line->is_json && is_bare(field->text))
-		put(line, field->text.ptr, field->text.len, &is_full);
+	else if (field->kind == LOG_FIELD_IP)
+		put_ip(line, field->ip, &is_full);
 	else
-		put_quoted(line, field->text, &is_full);
+		put_value(line, field->text, &is_full);
 	if (is_full)
 		line->len = before;
 	else

@@ -235,6 +235,7 @@ struct call *events_open(const struct api_request *request)
 		free_call(&events->call);
 		return api_refuse(request, 500, "internal", "the gateway is out of memory");
 	}
+	events->call.session = events->session;
 	session_message(events->session, buf_slice(&events->request));
 	return &events->call;
 }

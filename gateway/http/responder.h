@@ -16,6 +16,7 @@ struct admission;
 struct call;
 struct responder;
 struct response;
+struct session;
 
 enum responder_result {
 	RESPONDER_SENT,
@@ -67,6 +68,7 @@ struct call {
 	bool is_endless;
 	bool is_body_short; /* its body is one message: all of it must come in the time that a stall may last */
 	struct responder *responder;
+	const struct session *session; /* of a stream of events, for logs; NULL: it has none */
 	struct bearer bearer; /* opened by the router, closed where the call is freed; not of one that is a session's */
 };
 

@@ -127,6 +127,7 @@ void responder_refuse(struct responder *responder, const struct refusal *refusal
 		.allow = refusal->allow,
 		.retry_after_s = refusal->retry_after_s,
 		.challenge = refusal->challenge,
+		.error = refusal->code,
 	};
 	if (buf_has_failed(&body))
 		responder->ops->cut(responder, "out of memory");

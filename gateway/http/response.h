@@ -24,6 +24,7 @@ struct response {
 	const char *allow;        /* the methods that the path knows: with 405 and for OPTIONS; NULL: not said */
 	unsigned retry_after_s;   /* 0: not said */
 	const char *challenge;    /* WWW-Authenticate; NULL: none */
+	const char *error;        /* static; the code of the error that the body says, for logs; NULL: it says none */
 	bool varies_by_coding;    /* the body is compressed for clients that ask for it */
 	bool is_gzip;             /* it is */
 	bool is_live;             /* a proxy must not hold back what has come to fill a buffer of its own */

@@ -26,14 +26,15 @@ struct waiting {
 	struct buf header; /* what was read of it */
 };
 
-static void turn_away(struct arrivals *arrivals, int fd, const struct refusal *refusal)
+static void turn_away(struct arrivals *arrivals, int fd, const struct refusal *refusal, const struct ip *client)
 {
 	struct buf response;
 	buf_init(&response);
 	if (!arrivals->settings.speaks_tls)
 		refusal_write(&response, refusal);
 	metric_add(refusal->metric, 1);
-	log_debug(ROOM, "connection refused", log_int("status", refusal->status), log_text("cause", refusal->message));
+	log_debug(ROOM, "connection refused", log_int("status", refusal->status), log_text("code", refusal->code),
+		  log_text("cause", refusal->message), log_ip("address", client));
 	farewell_take(arrivals->farewell, fd, buf_has_failed(&response) ? SLICE_NONE : buf_slice(&response));
 	buf_fini(&response);
 }
@@ -79,7 +80,7 @@ static void pass_on(struct waiting *waiting, const struct ip *source)
 								    is_proxy ? address_key_none : address_key_of(source));
 		if (verdict != CONNECTIONS_ADMITTED) {
 			connections_release(arrivals->settings.connections, &admission);
-			turn_away(arrivals, fd, admission_refusal(verdict));
+			turn_away(arrivals, fd, admission_refusal(verdict), source);
 			return;
 		}
 	}
@@ -110,7 +111,7 @@ static bool hear(struct waiting *waiting)
 		status = proxy_header_read(buf_slice(&waiting->header), &header);
 	size_t fresh = status == PROXY_HEADER_COMPLETE ? header.len - before : waiting->header.len - before;
 	if (status == PROXY_HEADER_BAD || !take(waiting, fresh)) {
-		log_debug(ROOM, "a trusted proxy sent no PROXY header, or a bad one");
+		log_debug(ROOM, "a trusted proxy sent no PROXY header, or a bad one", log_ip("address", &waiting->admission.client));
 		give_up(waiting);
 		return false;
 	}
@@ -132,7 +133,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static void on_expired(struct deadline *deadline)
 {
-	give_up(LIST_ENTRY(deadline, struct waiting, deadline));
+	struct waiting *waiting = LIST_ENTRY(deadline, struct waiting, deadline);
+	log_debug(ROOM, "a trusted proxy sent no PROXY header in time", log_ip("address", &waiting->admission.client));
+	give_up(waiting);
 }
 
 static bool watch(struct waiting *waiting)
@@ -171,14 +174,14 @@ void arrivals_accept(struct arrivals *arrivals, int fd, const struct sockaddr *p
 	bool is_proxy = proxies_have(proxies, &ip);
 	if (proxies->send_header && !is_proxy) {
 		metric_add(METRIC_REFUSED_PROXY, 1);
-		log_debug(ROOM, "connection refused: not from a trusted proxy");
+		log_debug(ROOM, "connection refused: not from a trusted proxy", log_ip("address", &ip));
 		close(fd);
 		return;
 	}
 	enum connections_verdict verdict =
 		connections_admit(arrivals->settings.connections, &ip, is_proxy ? address_key_none : address_key_of(&ip), &admission);
 	if (verdict != CONNECTIONS_ADMITTED)
-		turn_away(arrivals, fd, admission_refusal(verdict));
+		turn_away(arrivals, fd, admission_refusal(verdict), &ip);
 	else if (proxies->send_header)
 		await_header(arrivals, fd, &admission);
 	else

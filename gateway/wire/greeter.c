@@ -62,13 +62,14 @@ static void give_up(struct greeting *greeting)
 	close(fd);
 }
 
-static void answer(struct farewell *farewell, int fd, const struct refusal *refusal)
+static void answer(struct farewell *farewell, int fd, const struct refusal *refusal, const struct ip *client)
 {
 	struct buf response;
 	buf_init(&response);
 	refusal_write(&response, refusal);
 	metric_add(refusal->metric, 1);
-	log_debug(ROOM, "handshake refused", log_int("status", refusal->status), log_text("cause", refusal->message));
+	log_debug(ROOM, "handshake refused", log_int("status", refusal->status), log_text("code", refusal->code),
+		  log_text("cause", refusal->message), log_ip("address", client));
 	farewell_take(farewell, fd, buf_has_failed(&response) ? SLICE_NONE : buf_slice(&response));
 	buf_fini(&response);
 }
@@ -77,9 +78,10 @@ static void refuse(struct greeting *greeting, const struct refusal *refusal)
 {
 	int fd = greeting->fd;
 	struct farewell *farewell = greeting->greeter->farewell;
+	struct ip client = greeting->admission.client;
 	connections_release(greeting->greeter->settings.connections, &greeting->admission);
 	forget(greeting);
-	answer(farewell, fd, refusal);
+	answer(farewell, fd, refusal, &client);
 }
 
 static void welcome(struct greeting *greeting, const struct head *head, const struct front *front, struct grants *grants)
@@ -253,6 +255,8 @@ static void on_expired(struct deadline *deadline)
 	struct greeting *greeting = LIST_ENTRY(deadline, struct greeting, deadline);
 	if (greeting->head.len == 0) {
 		metric_add(METRIC_REFUSED_TIMEOUT, !greeting->is_kept);
+		if (!greeting->is_kept)
+			log_debug(ROOM, "no request came in time", log_ip("address", &greeting->admission.client));
 		give_up(greeting);
 		return;
 	}

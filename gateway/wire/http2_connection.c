@@ -51,8 +51,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 
 static void count_reset(struct http2_connection *connection)
 {
-	if (!bucket_take(&connection->resets, 1, clock_mono_ns()))
-		nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+	if (bucket_take(&connection->resets, 1, clock_mono_ns()))
+		return;
+	log_debug(ROOM, "a client of HTTP/2 takes too many requests back", log_ip("address", &connection->admission.client));
+	nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
@@ -310,6 +312,7 @@ static void leave(struct http2_connection *connection)
 static void turn_out(struct http2_connection *connection)
 {
 	metric_add(METRIC_REFUSED_TIMEOUT, 1);
+	log_debug(ROOM, "no request came in time", log_ip("address", &connection->admission.client));
 	nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
 	http2_pump(connection);
 	if (!is_over(connection))

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/wire/connection_log.h"
 #include "gateway/wire/http2_inside.h"
 #include "gateway/wire/http_inside.h"
 
@@ -15,6 +16,18 @@
 static struct http2_stream *stream_of(const struct responder *responder)
 {
 	return (struct http2_stream *)(uintptr_t)responder;
+}
+
+/* Of its client. */
+static const struct ip *address_of(const struct http2_stream *stream)
+{
+	return &stream->responder.admission->client;
+}
+
+/* As of an HTTP/1.1 connection. */
+static const struct session *session_of(const struct http2_stream *stream)
+{
+	return stream->call && stream->status < 400 ? stream->call->session : NULL;
 }
 
 static bool is_written(const struct http2_stream *stream)
@@ -102,6 +115,9 @@ static void begin(struct responder *responder, const struct response *response)
 		return;
 	stream->status = response->status;
 	http_count_status(response->status);
+	if (response->error)
+		log_debug(ROOM, "request refused", log_int("status", response->status), log_text("code", response->error),
+			  log_ip("address", address_of(stream)));
 	snprintf(status, sizeof status, "%u", response->status);
 	buf_init(&head);
 	response_write_head(&head, response, &form);
@@ -157,7 +173,8 @@ static void finish(struct responder *responder)
 	if (stream->phase != HTTP2_ANSWERING)
 		return;
 	stream->phase = HTTP2_FINISHED;
-	log_debug(ROOM, "answered", log_int("status", stream->status));
+	if (stream->status < 400)
+		log_debug(ROOM, "answered", log_int("status", stream->status), log_ip("address", address_of(stream)));
 	send_more(stream);
 	http2_wake(stream->connection);
 }
@@ -174,7 +191,8 @@ static void cut_off(struct http2_stream *stream, uint32_t error)
 static void cut(struct responder *responder, const char *why)
 {
 	struct http2_stream *stream = stream_of(responder);
-	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", stream->status), log_text("cause", why));
+	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", stream->status), log_text("cause", why),
+		 log_ip("address", address_of(stream)));
 	metric_add(METRIC_HTTP_CUT, 1);
 	cut_off(stream, NGHTTP2_INTERNAL_ERROR);
 }
@@ -205,7 +223,7 @@ void http2_stream_stalled(struct deadline *stall)
 	};
 	struct http2_stream *stream = LIST_ENTRY(stall, struct http2_stream, stall);
 	metric_add(METRIC_HTTP_STALLED, 1);
-	log_debug(ROOM, "a client of the HTTP API stalls", log_int("status", stream->status));
+	log_debug(ROOM, "a client of the HTTP API stalls", log_int("status", stream->status), log_ip("address", address_of(stream)));
 	if (stream->connection->is_blocked)
 		http2_die(stream->connection);
 	else if (!stream->status)
@@ -236,6 +254,7 @@ struct http2_stream *http2_stream_new(struct http2_connection *connection, int32
 void http2_stream_free(struct http2_stream *stream)
 {
 	struct http2_connection *connection = stream->connection;
+	connection_log_closed(session_of(stream), address_of(stream));
 	if (stream->call)
 		stream->call->ops->free(stream->call);
 	if (stream->is_counted) {
@@ -315,6 +334,7 @@ void http2_stream_open(struct http2_stream *stream, bool has_body)
 		responder_refuse(&stream->responder, &refusal);
 	}
 	stream->has_body_end = !stream->call || !stream->call->ops->body;
+	connection_log_opened(session_of(stream), address_of(stream));
 	set_stall(stream);
 	http2_wake(stream->connection);
 }

@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/wire/connection_log.h"
 #include "gateway/wire/http_inside.h"
 
 #define ROOM "wire"
@@ -23,9 +24,16 @@ static void on_poll_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
+/* Of the stream of events that it carries. NULL: it carries none, or that was refused. */
+static const struct session *session_of(const struct http_connection *connection)
+{
+	return connection->call && connection->status < 400 ? connection->call->session : NULL;
+}
+
 /* Lets go of everything but the descriptor, the admission and in, which the caller passes on or drops first. */
 static void forget(struct http_connection *connection)
 {
+	connection_log_closed(session_of(connection), &connection->admission.client);
 	if (connection->call)
 		connection->call->ops->free(connection->call);
 	deadline_stop(&connection->stall);
@@ -75,7 +83,8 @@ static void give_back(struct http_connection *connection)
 static void complete(struct http_connection *connection)
 {
 	bool has_rest = !body_is_over(&connection->body);
-	log_debug(ROOM, "answered", log_int("status", connection->status), log_text("next", has_rest ? "closed" : "open"));
+	if (connection->status < 400)
+		log_debug(ROOM, "answered", log_int("status", connection->status), log_ip("address", &connection->admission.client));
 	if (has_rest || connection->form.closes || connection->is_at_end || connection->owner->api.is_draining)
 		end(connection);
 	else
@@ -160,7 +169,8 @@ static void on_stalled(struct deadline *deadline)
 		.message = "the body did not come in time",
 	};
 	metric_add(METRIC_HTTP_STALLED, 1);
-	log_debug(ROOM, "a client of the HTTP API stalls", log_int("status", connection->status));
+	log_debug(ROOM, "a client of the HTTP API stalls", log_int("status", connection->status),
+		  log_ip("address", &connection->admission.client));
 	if (!connection->status)
 		responder_refuse(&connection->responder, &late);
 	else
@@ -238,6 +248,7 @@ static void open_call(struct http_connection *connection, const struct head *hea
 		connection->form.closes = true;
 	connection->call = api_open(&connection->owner->api, head, &connection->body, &connection->responder);
 	connection->has_body_end = !connection->call || !connection->call->ops->body;
+	connection_log_opened(session_of(connection), &connection->admission.client);
 }
 
 void http_connections_take(struct http_connections *connections, struct greeted_request *request)

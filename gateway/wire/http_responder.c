@@ -32,6 +32,9 @@ static void begin(struct responder *responder, const struct response *response)
 	connection->is_chunked = response_is_chunked(response, &connection->form);
 	response_write_head(&connection->out, response, &connection->form);
 	http_count_status(response->status);
+	if (response->error)
+		log_debug(ROOM, "request refused", log_int("status", response->status), log_text("code", response->error),
+			  log_ip("address", &connection->admission.client));
 }
 
 static ssize_t send_pieces(int fd, struct iovec *pieces, size_t count)
@@ -139,7 +142,8 @@ static void cut(struct responder *responder, const char *why)
 	struct http_connection *connection = http_connection_of(responder);
 	if (connection->phase != HTTP_ANSWERING)
 		return;
-	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", connection->status), log_text("cause", why));
+	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", connection->status), log_text("cause", why),
+		 log_ip("address", &connection->admission.client));
 	metric_add(METRIC_HTTP_CUT, 1);
 	http_enter(connection, HTTP_CUT);
 	http_wake(connection);

@@ -249,7 +249,8 @@ static void fail_handshake(struct tls_relay *relay, int error)
 			 ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 	metric_add(is_closed ? METRIC_TLS_ERRORS_CLOSED : class_of(reason), 1);
 	const char *text = ERR_reason_error_string(reason);
-	log_debug(ROOM, "TLS handshake failed", log_text("cause", is_closed || !text ? "closed" : text));
+	log_debug(ROOM, "TLS handshake failed", log_text("cause", is_closed || !text ? "closed" : text),
+		  log_ip("address", &relay->admission.client));
 	if (!is_closed && ERR_GET_REASON(reason) == SSL_R_HTTP_REQUEST)
 		refuse_plain(relay);
 	else
@@ -286,8 +287,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 static void on_late_handshake(struct deadline *deadline)
 {
+	struct tls_relay *relay = LIST_ENTRY(deadline, struct tls_relay, deadline);
 	metric_add(METRIC_TLS_ERRORS_TIMEOUT, 1);
-	tls_relay_end(LIST_ENTRY(deadline, struct tls_relay, deadline));
+	log_debug(ROOM, "TLS handshake failed", log_text("cause", "timeout"), log_ip("address", &relay->admission.client));
+	tls_relay_end(relay);
 }
 
 static void on_late_leave(struct deadline *deadline)

@@ -7,15 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/base/log.h"
 #include "common/codec/json.h"
 #include "common/codec/wsframe.h"
 #include "gateway/auth/grants.h"
+#include "gateway/wire/connection_log.h"
 #include "gateway/wire/library.h"
 #include "gateway/wire/read_hook.h"
 #include "gateway/wire/websocket_inside.h"
 
-#define ROOM "wire"
 #define CLOSE_CODE_LAST 4999
 
 /* The library has the connection: from now on its destruction is ours. */
@@ -49,8 +48,10 @@ static int on_established(struct websocket *websocket)
 	websocket->session = session_open(websocket->owner->exchange, websocket->front, &websocket->port, websocket->grants);
 	grants_unref(websocket->grants);
 	websocket->grants = NULL;
-	if (websocket->session)
+	if (websocket->session) {
+		connection_log_opened(websocket->session, &websocket->admission.client);
 		return 0;
+	}
 	websocket_port_ops.close(&websocket->port, close_code(CLOSE_INTERNAL), close_reason(CLOSE_INTERNAL));
 	return -1;
 }
@@ -231,8 +232,7 @@ static int on_closed(struct websocket *websocket)
 	websocket->is_dead = true;
 	buf_fini(&websocket->message);
 	if (websocket->session) {
-		log_debug(ROOM, "connection closed", log_int("session", session_id(websocket->session)),
-			  log_text("cause", close_name(session_cause(websocket->session))));
+		connection_log_closed(websocket->session, &websocket->admission.client);
 		session_closed(websocket->session);
 	}
 	websocket->session = NULL;

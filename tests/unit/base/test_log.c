@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/ip.h"
 #include "common/base/log.h"
 #include "common/thread/thread.h"
 #include "tests/support/suite.h"
@@ -46,6 +47,20 @@ START_TEST(writes_text_with_fields)
 	begin("info", false);
 	log_info("redis", "connected", log_text("host", "127.0.0.1"), log_int("port", 6379));
 	ck_assert_str_eq(captured, "2026-11-25T04:35:25.123Z info  redis    connected  host=127.0.0.1 port=6379\n");
+}
+END_TEST
+
+START_TEST(writes_addresses_in_their_short_form)
+{
+	struct ip v4, v6, none = {.is_known = false};
+	ck_assert(ip_read(SLICE_LITERAL("::ffff:192.0.2.1"), &v4));
+	ck_assert(ip_read(SLICE_LITERAL("2001:DB8:0::1"), &v6));
+	begin("info", false);
+	log_info("wire", "gone", log_ip("address", &v4), log_ip("other", &v6), log_ip("none", &none));
+	ck_assert_str_eq(captured, "2026-11-25T04:35:25.123Z info  wire     gone  address=192.0.2.1 other=2001:db8::1 none=-\n");
+	begin("info", true);
+	log_info("wire", "gone", log_ip("address", &v6));
+	ck_assert_ptr_nonnull(strstr(captured, ",\"address\":\"2001:db8::1\"}\n"));
 }
 END_TEST
 
@@ -208,6 +223,7 @@ int main(void)
 	Suite *suite = suite_create("log");
 	TCase *cases = tcase_create("log");
 	tcase_add_test(cases, writes_text_with_fields);
+	tcase_add_test(cases, writes_addresses_in_their_short_form);
 	tcase_add_test(cases, writes_a_message_alone);
 	tcase_add_test(cases, writes_json_with_node_and_fields);
 	tcase_add_loop_test(cases, keeps_a_hostile_value_on_its_line, 0, sizeof values / sizeof values[0]);
