@@ -16,6 +16,7 @@
 #include "gateway/app/listen.h"
 #include "gateway/http/admin.h"
 #include "gateway/limiter/connections.h"
+#include "gateway/limiter/rates.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/metrics/node.h"
 #include "gateway/wire/tls_keys.h"
@@ -37,6 +38,7 @@ struct app {
 	struct intake_fields fields;
 	struct auth *auth;
 	struct connections *connections;
+	struct rates *request_rates;
 	struct ip_network *proxies; /* trusted_proxies */
 	struct listen_list listen;
 	struct tls_keys *tls_keys; /* NULL: no TLS */
@@ -166,6 +168,7 @@ static struct exchange_settings exchange_settings(const struct app *app)
 		.subscriptions_max = config->limits_subscriptions,
 		.message_bytes_max = config->limits_message_bytes,
 		.commands_per_second = config->limits_commands_per_second,
+		.request_rates = app->request_rates,
 		.events_per_second = config->limits_events_per_second,
 		.connections = app->connections,
 		.auth = app->auth,
@@ -255,7 +258,8 @@ static enum err start(struct app *app, char why[256])
 	if (error != OK)
 		return error;
 	app->connections = count_connections(config);
-	if (!app->connections || !read_proxies(app))
+	app->request_rates = rates_new();
+	if (!app->connections || !app->request_rates || !read_proxies(app))
 		return ERR_NOMEM;
 	error = keys_open(config, &app->auth, why);
 	if (error == OK)
@@ -288,6 +292,7 @@ static void stop(struct app *app)
 	free(app->workers);
 	auth_free(app->auth);
 	connections_free(app->connections);
+	rates_free(app->request_rates);
 	free(app->proxies);
 	listen_list_fini(&app->listen);
 	tls_keys_free(app->tls_keys);

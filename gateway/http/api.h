@@ -42,7 +42,10 @@ struct api_request {
 
 /* The path is compared as it was sent, like that of the WebSocket. */
 bool api_knows(struct slice path);
-/* Answers the request now or by the call that it gives. NULL: it was answered, or cut, already. The head must live until the
+/* Before anything is answered: which page may read it, whatever it says. Of the head, which must live until the exchange is over, the
+ * fields are enough, as far as they could be read. */
+void api_meet(const struct api *api, const struct head *head, struct responder *responder);
+/* Answers the request now or by the call that it gives. It was met already. NULL: it was answered, or cut, already. The head must live until the
  * exchange is over; body is as the head tells it, nothing taken yet. */
 struct call *api_open(const struct api *api, const struct head *head, const struct body *body,
 		      struct responder *responder) MUST_USE;

@@ -12,7 +12,7 @@ static const char why_line[] = "a line inside the body does not end with CR LF";
 
 static bool refuse(struct refusal *ret_refusal, unsigned status, const char *code, const char *message)
 {
-	*ret_refusal = (struct refusal){status, code, message, METRIC_REFUSED_BAD_REQUEST, 0, NULL, NULL};
+	*ret_refusal = (struct refusal){.status = status, .code = code, .message = message, .metric = METRIC_REFUSED_BAD_REQUEST};
 	return false;
 }
 

@@ -100,3 +100,11 @@ enum cors_verdict cors_judge(const struct cors *cors, const struct head *head, s
 		return CORS_ALLOWED;
 	return CORS_REFUSED;
 }
+
+struct slice cors_reader(const struct cors *cors, bool is_tls, const struct head *head)
+{
+	struct cors own = *cors;
+	struct slice origin;
+	own.is_tls = is_tls;
+	return cors_judge(&own, head, &origin) == CORS_ALLOWED ? origin : SLICE_NONE;
+}

@@ -22,5 +22,8 @@ enum cors_verdict {
 
 /* "null" names no origin, so it can only be allowed by "*". ret_origin points into the head. */
 enum cors_verdict cors_judge(const struct cors *cors, const struct head *head, struct slice *ret_origin);
+/* The origin whose pages may read the answer, whatever that says: what its CORS fields name. Empty: none was named, or it may not. is_tls
+ * stands for that of cors. */
+struct slice cors_reader(const struct cors *cors, bool is_tls, const struct head *head);
 
 #endif

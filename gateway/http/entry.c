@@ -24,11 +24,11 @@ static bool refuse_memory(struct refusal *ret_refusal)
 	return refuse(ret_refusal, 500, "internal", "the gateway is out of memory", METRIC_REFUSED_MEMORY);
 }
 
-static bool judge_origin(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
+static bool judge_origin(const struct head *head, const struct entry_policy *policy, struct refusal *ret_refusal)
 {
-	if (cors_judge(policy->cors, head, &ret_entry->origin) != CORS_REFUSED)
+	struct slice origin;
+	if (cors_judge(policy->cors, head, &origin) != CORS_REFUSED)
 		return true;
-	ret_entry->origin = SLICE_NONE;
 	return refuse(ret_refusal, 403, "origin_not_allowed", "this Origin may not connect; see cors.origins", METRIC_REFUSED_ORIGIN);
 }
 
@@ -92,6 +92,25 @@ static bool judge_memory(const struct entry_policy *policy, struct refusal *ret_
 	return !policy->is_over_memory;
 }
 
+static void drop_grants(struct entry *entry)
+{
+	grants_unref(entry->grants);
+	entry->grants = NULL;
+}
+
+/* What is refused before it is known who asks costs no more than this refusal would, so it is not counted. */
+static bool judge_rate(const struct entry_policy *policy, struct entry *entry, struct refusal *ret_refusal)
+{
+	uint64_t wait_ms = 0;
+	if (!policy->exchange || allowance_take_request(policy->exchange, policy->admission, entry->grants, &wait_ms))
+		return true;
+	metric_add(METRIC_RATE_LIMITED, 1);
+	refuse(ret_refusal, 429, "rate_limited", "too many requests in a second", METRIC_RATE_LIMITED);
+	ret_refusal->retry_after_ms = (unsigned)wait_ms; /* at most a second */
+	drop_grants(entry);
+	return false;
+}
+
 /* Who has yet to say who it is stays a stranger. */
 static bool judge_identity(const struct entry_policy *policy, struct entry *entry, struct refusal *ret_refusal)
 {
@@ -99,16 +118,16 @@ static bool judge_identity(const struct entry_policy *policy, struct entry *entr
 	if (verdict == CONNECTIONS_ADMITTED)
 		return true;
 	*ret_refusal = *admission_refusal(verdict);
-	grants_unref(entry->grants);
-	entry->grants = NULL;
+	drop_grants(entry);
 	return false;
 }
 
 bool entry_judge(const struct head *head, const struct entry_policy *policy, struct entry *ret_entry, struct refusal *ret_refusal)
 {
-	*ret_entry = (struct entry){.origin = SLICE_NONE};
-	if (!judge_origin(head, policy, ret_entry, ret_refusal) || !judge_draining(policy, ret_refusal) || !judge_memory(policy, ret_refusal))
+	*ret_entry = (struct entry){.grants = NULL};
+	if (!judge_origin(head, policy, ret_refusal) || !judge_draining(policy, ret_refusal) || !judge_memory(policy, ret_refusal))
 		return false;
 	return slice_is(head->method, "OPTIONS") ||
-	       (judge_credential(head, policy, ret_entry, ret_refusal) && judge_identity(policy, ret_entry, ret_refusal));
+	       (judge_credential(head, policy, ret_entry, ret_refusal) && judge_rate(policy, ret_entry, ret_refusal) &&
+		judge_identity(policy, ret_entry, ret_refusal));
 }

@@ -1,6 +1,6 @@
 /* Who may come in: the judgement that a WebSocket handshake and every request of the HTTP API pass alike. The origin, whether
- * this node still takes anybody, and the credential: who the client is, what it may, and whether it has connections enough
- * already. Pure but for the keys, which auth.h guards. */
+ * this node still takes anybody, and the credential: who the client is, what it may, whether it asks too often and whether it has
+ * connections enough already. Pure but for the keys, which auth.h guards, and the counts. */
 #ifndef GATEWAY_HTTP_ENTRY_H
 #define GATEWAY_HTTP_ENTRY_H
 
@@ -13,6 +13,7 @@
 struct admission;
 struct auth;
 struct connections;
+struct exchange;
 struct grants;
 
 #define ENTRY_NO_CREDENTIAL "Bearer realm=\"tracegate\""
@@ -29,10 +30,10 @@ struct entry_policy {
 	bool is_over_memory;             /* nobody new comes in */
 	struct connections *connections; /* counts those of an identity; NULL: nobody does */
 	struct admission *admission;     /* of this connection; counted in the name of whom it says it is */
+	struct exchange *exchange;       /* of a request that counts among those of its client in a second; NULL: it does not */
 };
 
 struct entry {
-	struct slice origin;   /* an allowed browser's, also where the request is refused; empty: none */
 	struct grants *grants; /* a reference; NULL: see may_tell_later */
 };
 

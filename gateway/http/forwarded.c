@@ -49,3 +49,13 @@ struct ip forwarded_client(const struct head *head, const struct proxies *proxie
 	}
 	return client;
 }
+
+enum connections_verdict forwarded_place(const struct head *head, const struct proxies *proxies, struct connections *connections,
+					 struct admission *admission)
+{
+	if (!proxies_have(proxies, &admission->peer))
+		return CONNECTIONS_ADMITTED;
+	admission->client = forwarded_client(head, proxies, &admission->peer);
+	bool is_proxy = proxies_have(proxies, &admission->client);
+	return connections_move(connections, admission, is_proxy ? address_key_none : address_key_of(&admission->client));
+}

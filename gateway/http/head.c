@@ -149,28 +149,55 @@ static enum head_status read_field(struct head *head, struct slice line)
 	return HEAD_COMPLETE;
 }
 
+/* The room for fields stays as it is: it is long, and field_count says what of it counts. */
+static void clear(struct head *head)
+{
+	head->method = head->target = head->path = head->query = SLICE_NONE;
+	head->minor = 0;
+	head->field_count = head->len = 0;
+	head->why = NULL;
+}
+
+/* Takes the lines up to the empty one. */
+static enum head_status read_fields(struct head *head, struct slice *rest)
+{
+	enum head_status status = HEAD_COMPLETE;
+	while (status == HEAD_COMPLETE) {
+		struct slice line;
+		status = take_line(head, rest, &line);
+		if (status == HEAD_COMPLETE && line.len == 0)
+			return HEAD_COMPLETE;
+		if (status == HEAD_COMPLETE)
+			status = read_field(head, line);
+	}
+	return status;
+}
+
 enum head_status head_read(struct slice bytes, struct head *ret_head)
 {
 	struct slice rest = bytes, line = SLICE_NONE;
-	ret_head->method = ret_head->target = ret_head->path = ret_head->query = SLICE_NONE;
-	ret_head->minor = 0;
-	ret_head->field_count = ret_head->len = 0;
-	ret_head->why = NULL;
+	clear(ret_head);
 	enum head_status status = take_line(ret_head, &rest, &line);
 	if (status == HEAD_PARTIAL)
 		return judge_partial_request_line(ret_head, line);
 	if (status == HEAD_COMPLETE)
 		status = read_request_line(ret_head, line);
-	while (status == HEAD_COMPLETE) {
-		status = take_line(ret_head, &rest, &line);
-		if (status == HEAD_COMPLETE && line.len == 0) {
-			ret_head->len = bytes.len - rest.len;
-			return HEAD_COMPLETE;
-		}
-		if (status == HEAD_COMPLETE)
-			status = read_field(ret_head, line);
-	}
+	if (status == HEAD_COMPLETE)
+		status = read_fields(ret_head, &rest);
+	if (status == HEAD_COMPLETE)
+		ret_head->len = bytes.len - rest.len;
 	return status;
+}
+
+void head_read_fields(struct slice bytes, struct head *ret_head)
+{
+	const char *end = bytes.len ? memchr(bytes.ptr, '\n', bytes.len) : NULL;
+	clear(ret_head);
+	if (!end)
+		return;
+	struct slice rest = {end + 1, (size_t)(bytes.ptr + bytes.len - end - 1)};
+	enum head_status status = read_fields(ret_head, &rest);
+	(void)status; /* what could be read counts, whatever follows */
 }
 
 bool head_get(const struct head *head, const char *name, struct slice *ret_value, size_t *ret_count)

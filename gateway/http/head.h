@@ -40,6 +40,10 @@ struct head {
  * name, control characters or NUL in a value, a target that is not origin-form. A bare LF ends no line. */
 enum head_status head_read(struct slice bytes, struct head *ret_head);
 
+/* The fields alone, as far as they can be read, of a head that cannot be read as a whole: who is refused for that may still have said
+ * who may read the answer. Whatever stands in the first line is read over; without the end of that line there are none. */
+void head_read_fields(struct slice bytes, struct head *ret_head);
+
 /* The only field of that name (any case). False: there is none, or (ret_count > 1) more than one. ret_count may be NULL. */
 bool head_get(const struct head *head, const char *name, struct slice *ret_value, size_t *ret_count);
 /* Whether a comma-separated field lists the token (any case), over all fields of that name. */

@@ -48,9 +48,9 @@ struct responder {
 	const struct responder_ops *ops;
 	bool is_head_only;        /* HEAD: the head is sent, what is written is not */
 	bool is_tls;              /* the client speaks TLS to this node */
-	struct admission *admission; /* of its connection; NULL: not counted */
+	struct admission *admission; /* of its connection, or its own part of it; NULL: not counted */
 	enum responder_coding coding;
-	struct slice origin;      /* the allowed origin of a browser, for its answer; empty: none */
+	struct slice origin;      /* the allowed origin of a browser, for its answer (api_meet()); empty: none */
 };
 
 struct call_ops {

@@ -79,7 +79,9 @@ void response_write_head(struct buf *out, const struct response *response, const
 {
 	buf_printf(out, "HTTP/1.1 %u %s\r\n", response->status, status_phrase(response->status));
 	if (form->closes)
-		buf_append_text(out, "Connection: close\r\n");
+		buf_printf(out, "Connection: close%s\r\n", response->status == 426 ? ", upgrade" : "");
+	if (response->status == 426)
+		buf_append_text(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	write_length(out, response, form);
 	buf_append_text(out, "Cache-Control: no-store\r\n");
 	if (response->is_live)
@@ -94,13 +96,40 @@ void response_write_head(struct buf *out, const struct response *response, const
 	buf_append_text(out, "\r\n");
 }
 
-void response_write_error(struct buf *out, const char *code, const char *message)
+static void write_error(struct buf *out, const char *code, const char *message, unsigned retry_after_ms)
 {
 	buf_append_text(out, "{\"error\":{\"code\":");
 	json_append_string(out, slice_of(code));
 	buf_append_text(out, ",\"message\":");
 	json_append_string(out, slice_of(message));
+	if (retry_after_ms)
+		buf_printf(out, ",\"retryAfterMs\":%u", retry_after_ms);
 	buf_append_text(out, "}}\n");
+}
+
+void response_write_error(struct buf *out, const char *code, const char *message)
+{
+	write_error(out, code, message, 0);
+}
+
+/* Rounded up: who comes again when he was told to is let in. */
+static unsigned retry_after_s(const struct refusal *refusal)
+{
+	return refusal->retry_after_s ? refusal->retry_after_s : (refusal->retry_after_ms + 999) / 1000;
+}
+
+struct response response_of_refusal(const struct refusal *refusal, struct buf *body)
+{
+	write_error(body, refusal->code, refusal->message, refusal->retry_after_ms);
+	return (struct response){
+		.status = refusal->status,
+		.content_type = RESPONSE_JSON,
+		.length = body->len,
+		.allow = refusal->allow ? refusal->allow : refusal->status == 405 ? "GET" : NULL,
+		.retry_after_s = retry_after_s(refusal),
+		.challenge = refusal->challenge,
+		.error = refusal->code,
+	};
 }
 
 void responder_send(struct responder *responder, const struct response *response, struct slice body)
@@ -119,16 +148,7 @@ void responder_refuse(struct responder *responder, const struct refusal *refusal
 {
 	struct buf body;
 	buf_init(&body);
-	response_write_error(&body, refusal->code, refusal->message);
-	struct response response = {
-		.status = refusal->status,
-		.content_type = RESPONSE_JSON,
-		.length = body.len,
-		.allow = refusal->allow,
-		.retry_after_s = refusal->retry_after_s,
-		.challenge = refusal->challenge,
-		.error = refusal->code,
-	};
+	struct response response = response_of_refusal(refusal, &body);
 	if (buf_has_failed(&body))
 		responder->ops->cut(responder, "out of memory");
 	else

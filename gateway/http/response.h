@@ -44,6 +44,8 @@ bool response_is_chunked(const struct response *response, const struct response_
 
 /* {"error":{"code":...,"message":...}} with a newline behind. */
 void response_write_error(struct buf *out, const char *code, const char *message);
+/* Writes the same of a refusal into body, which is empty, and gives the answer that it is the body of. */
+struct response response_of_refusal(const struct refusal *refusal, struct buf *body);
 /* Answers by an error and finishes. */
 void responder_refuse(struct responder *responder, const struct refusal *refusal);
 

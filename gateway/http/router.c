@@ -145,6 +145,11 @@ static struct call *open_call(struct api_request *request, const struct route *r
 	return call;
 }
 
+void api_meet(const struct api *api, const struct head *head, struct responder *responder)
+{
+	responder->origin = cors_reader(&api->cors, responder->is_tls, head);
+}
+
 struct call *api_open(const struct api *api, const struct head *head, const struct body *body, struct responder *responder)
 {
 	const struct route *route = find(head->path);
@@ -157,6 +162,7 @@ struct call *api_open(const struct api *api, const struct head *head, const stru
 		.is_over_memory = exchange_is_over_memory(api->exchange),
 		.connections = api->connections,
 		.admission = responder->admission,
+		.exchange = api->exchange,
 	};
 	struct api_request request = {.api = api, .head = head, .body = body, .responder = responder};
 	struct entry entry;
@@ -165,12 +171,9 @@ struct call *api_open(const struct api *api, const struct head *head, const stru
 	responder->is_head_only = slice_is(head->method, "HEAD");
 	responder->coding = !api->gzips ? RESPONDER_CODING_NONE
 					: negotiate_gzip(head) ? RESPONDER_CODING_GZIP : RESPONDER_CODING_IDENTITY;
-	responder->origin = SLICE_NONE;
 	if (!route)
 		return api_refuse(&request, 404, "not_found", "no such path");
-	bool is_let_in = entry_judge(head, &policy, &entry, &refusal);
-	responder->origin = entry.origin;
-	if (!is_let_in) {
+	if (!entry_judge(head, &policy, &entry, &refusal)) {
 		responder_refuse(responder, &refusal);
 		return NULL;
 	}

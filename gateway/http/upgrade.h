@@ -35,9 +35,10 @@ struct refusal {
 	const char *code;         /* static, snake_case: "bad_request", "origin_not_allowed", ... */
 	const char *message;      /* static sentence */
 	enum metric metric;
-	unsigned retry_after_s;   /* 0: no Retry-After */
+	unsigned retry_after_s;   /* 0: no Retry-After, unless retry_after_ms says one */
 	const char *allow;        /* static; the methods of the path, with 405; NULL: GET */
 	const char *challenge;    /* static; WWW-Authenticate (RFC 6750 section 3), with 401, and where it says more; NULL: none */
+	unsigned retry_after_ms;  /* said in the body too, as over the WebSocket; 0: not said */
 };
 
 /* ret_grants: what the client may, a reference; NULL: it has yet to say who it is. */
@@ -45,8 +46,8 @@ enum upgrade_verdict upgrade_decide(const struct head *head, const struct upgrad
 				    struct grants **ret_grants, struct refusal *ret_refusal);
 /* A refusal for a head that could not be read, or for a limit. */
 struct refusal refusal_for_head(enum head_status status, const char *why);
-/* The whole response: status line, headers (Connection: close, Sec-WebSocket-Version with 426, Allow with 405) and
- * {"error":{"code":...,"message":...}}. */
-void refusal_write(struct buf *out, const struct refusal *refusal);
+/* The whole response: status line, headers (Connection: close, Sec-WebSocket-Version with 426, Allow with 405, those of CORS) and
+ * {"error":{"code":...,"message":...}}. origin: of the page that may read it (cors_reader()); empty: none. */
+void refusal_write(struct buf *out, const struct refusal *refusal, struct slice origin);
 
 #endif

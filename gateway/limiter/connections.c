@@ -198,6 +198,11 @@ enum connections_verdict connections_admit(struct connections *connections, cons
 	return verdict;
 }
 
+void connections_share(struct admission *whole, struct admission *ret_admission)
+{
+	*ret_admission = (struct admission){.peer = whole->peer, .client = whole->client, .whole = whole};
+}
+
 enum connections_verdict connections_move(struct connections *connections, struct admission *admission, struct address_key key)
 {
 	if (memcmp(&key, &admission->address, sizeof key) == 0)
@@ -221,6 +226,13 @@ static struct identity_key identity_key_of(const struct connections *connections
 	return key;
 }
 
+/* It is counted among the strangers no longer. */
+static void know(struct connections *connections, struct admission *admission)
+{
+	connections->strangers -= admission->is_stranger;
+	admission->is_stranger = false;
+}
+
 static enum connections_verdict identify_locked(struct connections *connections, struct admission *admission,
 						const struct identity_key *identity, uint64_t limit)
 {
@@ -234,8 +246,7 @@ static enum connections_verdict identify_locked(struct connections *connections,
 	if (memcmp(identity, &admission->identity, sizeof *identity) != 0)
 		let_go_identity(connections, &admission->identity);
 	admission->identity = *identity;
-	connections->strangers -= admission->is_stranger;
-	admission->is_stranger = false;
+	know(connections, admission->whole ? admission->whole : admission);
 	return CONNECTIONS_ADMITTED;
 }
 
@@ -261,12 +272,17 @@ void connections_forget(struct connections *connections, struct admission *admis
 void connections_release(struct connections *connections, struct admission *admission)
 {
 	pthread_mutex_lock(&connections->lock);
-	connections->count--;
-	connections->strangers -= admission->is_stranger;
-	admission->is_stranger = false;
+	connections->count -= !admission->whole;
+	know(connections, admission);
 	let_go_address(connections, &admission->address);
 	let_go_identity(connections, &admission->identity);
 	pthread_mutex_unlock(&connections->lock);
+}
+
+const struct address_key *admission_address(const struct admission *admission)
+{
+	bool has_own = admission->address.bytes[0] != MARK_NONE || !admission->whole;
+	return has_own ? &admission->address : &admission->whole->address;
 }
 
 size_t connections_count(struct connections *connections)

@@ -29,12 +29,13 @@ struct identity_key {
 	uint8_t bytes[16]; /* zero: none; anonymous clients have none */
 };
 
-/* What one open connection holds of the limits. It goes with the connection from hand to hand; whoever ends the connection
- * releases it. */
+/* What one open connection, or one of several requests at once on it, holds of the limits. It goes with the connection from hand to
+ * hand; whoever ends the connection releases it. */
 struct admission {
 	struct ip peer;   /* the other end of the socket, or as a PROXY header told */
 	struct ip client; /* the peer, or whom a trusted proxy speaks for; what logs say */
-	struct address_key address;   /* counted in its name; none: a proxy's own */
+	struct admission *whole;      /* of the connection that this request shares with others; NULL: it is a connection's own */
+	struct address_key address;   /* counted in its name; none: a proxy's own, or the connection is counted */
 	struct identity_key identity; /* counted in its name */
 	bool is_stranger;             /* counted among those that have not shown who they are */
 };
@@ -55,6 +56,9 @@ extern const struct address_key address_key_none;
  * if the connection was admitted. */
 enum connections_verdict connections_admit(struct connections *connections, const struct ip *peer, struct address_key key,
 					   struct admission *ret_admission);
+/* For one of several requests at once on a connection. It holds nothing until connections_move() and connections_identify() count it in
+ * somebody's name, and is released like any other, before the connection's own. */
+void connections_share(struct admission *whole, struct admission *ret_admission);
 /* Counts it in another name from now on; refused, it keeps the old one. */
 enum connections_verdict connections_move(struct connections *connections, struct admission *admission, struct address_key key);
 /* Its credential is good, and says who it is: no stranger any more, and counted in that name in place of one before. Empty: anonymous,
@@ -62,7 +66,9 @@ enum connections_verdict connections_move(struct connections *connections, struc
 enum connections_verdict connections_identify(struct connections *connections, struct admission *admission, struct slice identity,
 					      uint64_t limit);
 void connections_forget(struct connections *connections, struct admission *admission); /* counted in no identity's name any more */
-void connections_release(struct connections *connections, struct admission *admission); /* once for each admitted */
+void connections_release(struct connections *connections, struct admission *admission); /* once for each admitted, or shared */
+/* By which address its client is known to this node, whether that is counted or not; none: a proxy, or no internet address. */
+const struct address_key *admission_address(const struct admission *admission);
 size_t connections_count(struct connections *connections);
 size_t connections_identity_limit(const struct connections *connections); /* as configured */
 

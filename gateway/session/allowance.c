@@ -1,6 +1,7 @@
 #include "gateway/session/allowance.h"
 
 #include "common/base/clock.h"
+#include "gateway/limiter/rates.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/session_inside.h"
 
@@ -30,13 +31,16 @@ static uint64_t configured(const struct exchange_settings *settings, enum grant_
 	return 0;
 }
 
+static uint64_t limit_of(const struct exchange_settings *settings, const struct grants *grants, enum grant_limit limit)
+{
+	return grants && grants->limits.is_set[limit] ? grants->limits.value[limit] : configured(settings, limit);
+}
+
 struct allowance allowance_of(const struct exchange_settings *settings, const struct grants *grants)
 {
 	struct allowance allowance;
-	for (int i = 0; i < LIMITS; i++) {
-		bool is_granted = grants && grants->limits.is_set[i];
-		allowance.limit[i] = is_granted ? grants->limits.value[i] : configured(settings, (enum grant_limit)i);
-	}
+	for (int i = 0; i < LIMITS; i++)
+		allowance.limit[i] = limit_of(settings, grants, (enum grant_limit)i);
 	return allowance;
 }
 
@@ -52,6 +56,17 @@ enum connections_verdict allowance_admit(struct connections *connections, struct
 	bool is_granted = grants->limits.is_set[LIMIT_CONNECTIONS];
 	uint64_t limit = is_granted ? grants->limits.value[LIMIT_CONNECTIONS] : connections_identity_limit(connections);
 	return connections_identify(connections, admission, allowance_identity(grants), limit);
+}
+
+bool allowance_take_request(const struct exchange *exchange, const struct admission *admission, const struct grants *grants,
+			    uint64_t *ret_wait_ms)
+{
+	const struct exchange_settings *settings = &exchange->settings;
+	uint64_t limit = limit_of(settings, grants, LIMIT_COMMANDS_PER_SECOND);
+	if (!settings->request_rates || limit == 0)
+		return true;
+	const struct address_key *address = admission ? admission_address(admission) : &address_key_none;
+	return rates_take(settings->request_rates, allowance_identity(grants), address, limit, clock_mono_ns(), ret_wait_ms);
 }
 
 struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings)

@@ -11,6 +11,7 @@
 #include "gateway/limiter/connections.h"
 
 struct arena;
+struct exchange;
 struct exchange_settings;
 struct session;
 struct value;
@@ -26,6 +27,10 @@ struct slice allowance_identity(const struct grants *grants);
 /* Counts the connection in the name of whom the grants are; once they are there it is no stranger any more. NULL for any of the three:
  * nothing is counted. */
 enum connections_verdict allowance_admit(struct connections *connections, struct admission *admission, const struct grants *grants) MUST_USE;
+/* Counts one request that is none of a session: in the name of whom the grants are, of an anonymous client's address. admission: NULL: of
+ * no address. False: it asks too often (commandsPerSecond); ret_wait_ms says when it may again. */
+bool allowance_take_request(const struct exchange *exchange, const struct admission *admission, const struct grants *grants,
+			    uint64_t *ret_wait_ms) MUST_USE;
 /* The map of welcome.limits and of the reply to auth. NULL: no memory. */
 struct value *allowance_write(struct arena *arena, const struct allowance *allowance, const struct exchange_settings *settings);
 

@@ -20,6 +20,7 @@ struct auth;
 struct connections;
 struct exchange;
 struct intake_fields;
+struct rates;
 
 /* Where the exchange asks about the past; filled by the worker. */
 struct exchange_past {
@@ -40,7 +41,7 @@ struct exchange_settings {
 	int deflate_level;        /* 1 to 9 */
 	size_t deflate_min_bytes; /* shorter messages go as they are */
 	size_t subscriptions_max, message_bytes_max;
-	uint64_t commands_per_second; /* of one session; 0: no limit */
+	uint64_t commands_per_second; /* of one session, and over HTTP of one identity or address; 0: no limit */
 	uint64_t events_per_second;   /* to one session; 0: no limit */
 	uint64_t history_events_per_second; /* of these, events of the past */
 	uint64_t connections_per_identity;  /* for welcome */
@@ -50,6 +51,7 @@ struct exchange_settings {
 	size_t past_requests_max;     /* requests for the past under way, of one session */
 	size_t ring_records_max, ring_bytes_max;
 	size_t delta_bytes_max; /* for the texts that deltas refer to; 0: nobody gets deltas */
+	struct rates *request_rates;     /* of requests over HTTP, shared by all workers; NULL: they have no limit */
 	struct connections *connections; /* counts those of an identity that op auth tells; NULL: nobody does */
 	struct auth *auth;            /* judges the credentials that clients bring by op auth; NULL: none is good */
 	uint64_t auth_timeout_ns;     /* for a client that has to bring one */

@@ -31,7 +31,7 @@ static void turn_away(struct arrivals *arrivals, int fd, const struct refusal *r
 	struct buf response;
 	buf_init(&response);
 	if (!arrivals->settings.speaks_tls)
-		refusal_write(&response, refusal);
+		refusal_write(&response, refusal, SLICE_NONE);
 	metric_add(refusal->metric, 1);
 	log_debug(ROOM, "connection refused", log_int("status", refusal->status), log_text("code", refusal->code),
 		  log_text("cause", refusal->message), log_ip("address", client));

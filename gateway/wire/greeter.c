@@ -62,26 +62,29 @@ static void give_up(struct greeting *greeting)
 	close(fd);
 }
 
-static void answer(struct farewell *farewell, int fd, const struct refusal *refusal, const struct ip *client)
+/* The page that may read the answer, as far as what there is of the head says it, whether it can be read as a whole or not. */
+static struct slice find_reader(const struct greeting *greeting)
 {
-	struct buf response;
-	buf_init(&response);
-	refusal_write(&response, refusal);
-	metric_add(refusal->metric, 1);
-	log_debug(ROOM, "handshake refused", log_int("status", refusal->status), log_text("code", refusal->code),
-		  log_text("cause", refusal->message), log_ip("address", client));
-	farewell_take(farewell, fd, buf_has_failed(&response) ? SLICE_NONE : buf_slice(&response));
-	buf_fini(&response);
+	const struct greeter_settings *settings = &greeting->greeter->settings;
+	struct head head;
+	head_read_fields(buf_slice(&greeting->head), &head);
+	return cors_reader(&settings->cors, tls_relays_have(settings->relays, greeting->fd), &head);
 }
 
 static void refuse(struct greeting *greeting, const struct refusal *refusal)
 {
 	int fd = greeting->fd;
 	struct farewell *farewell = greeting->greeter->farewell;
-	struct ip client = greeting->admission.client;
+	struct buf response;
+	buf_init(&response);
+	refusal_write(&response, refusal, find_reader(greeting));
+	metric_add(refusal->metric, 1);
+	log_debug(ROOM, "handshake refused", log_int("status", refusal->status), log_text("code", refusal->code),
+		  log_text("cause", refusal->message), log_ip("address", &greeting->admission.client));
 	connections_release(greeting->greeter->settings.connections, &greeting->admission);
 	forget(greeting);
-	answer(farewell, fd, refusal, &client);
+	farewell_take(farewell, fd, buf_has_failed(&response) ? SLICE_NONE : buf_slice(&response));
+	buf_fini(&response);
 }
 
 static void welcome(struct greeting *greeting, const struct head *head, const struct front *front, struct grants *grants)
@@ -123,32 +126,18 @@ static void hand_on(struct greeting *greeting, const struct head *head, greeter_
 	receiver(greeter->context, &request);
 }
 
-/* Through a trusted proxy each request may be of another client. NULL: it is counted in the client's name now. */
-static const struct refusal *place(struct greeting *greeting, const struct head *head)
-{
-	const struct greeter_settings *settings = &greeting->greeter->settings;
-	struct admission *admission = &greeting->admission;
-	if (!proxies_have(&settings->proxies, &admission->peer))
-		return NULL;
-	admission->client = forwarded_client(head, &settings->proxies, &admission->peer);
-	bool is_proxy = proxies_have(&settings->proxies, &admission->client);
-	enum connections_verdict verdict = connections_move(settings->connections, admission,
-							    is_proxy ? address_key_none : address_key_of(&admission->client));
-	return verdict == CONNECTIONS_ADMITTED ? NULL : admission_refusal(verdict);
-}
-
 static void judge_whole(struct greeting *greeting, const struct head *head)
 {
-	const struct refusal *above = place(greeting, head);
-	if (above) {
-		refuse(greeting, above);
+	const struct greeter_settings *settings = &greeting->greeter->settings;
+	enum connections_verdict verdict = forwarded_place(head, &settings->proxies, settings->connections, &greeting->admission);
+	if (verdict != CONNECTIONS_ADMITTED) {
+		refuse(greeting, admission_refusal(verdict));
 		return;
 	}
 	if (api_knows(head->path)) {
 		hand_on(greeting, head, greeting->greeter->requested);
 		return;
 	}
-	const struct greeter_settings *settings = &greeting->greeter->settings;
 	struct upgrade_policy policy = {
 		.cors = settings->cors,
 		.draining = greeting->greeter->is_draining,
@@ -168,8 +157,23 @@ static void judge_whole(struct greeting *greeting, const struct head *head)
 		refuse(greeting, &refusal);
 }
 
+/* What is too long is known to be before all of it was read: who may read the answer stands in what has come already, perhaps. Of a first
+ * line nothing is kept. */
+static void read_on(struct greeting *greeting)
+{
+	char bytes[READ_BYTES];
+	ssize_t got;
+	for (unsigned i = 0; i < READS_PER_TURN && (got = recv(greeting->fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0; i++) {
+		if (!memchr(greeting->head.bytes, '\n', greeting->head.len))
+			buf_clear(&greeting->head);
+		buf_append(&greeting->head, bytes, (size_t)got);
+	}
+}
+
 static void refuse_unreadable(struct greeting *greeting, enum head_status status, const char *why)
 {
+	if (status == HEAD_TARGET_TOO_LONG || status == HEAD_TOO_MANY_FIELDS)
+		read_on(greeting);
 	struct refusal refusal = refusal_for_head(status, why);
 	refuse(greeting, &refusal);
 }

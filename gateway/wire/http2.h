@@ -25,6 +25,7 @@
 struct http2_settings {
 	const struct api *api; /* shared with HTTP/1.1; it says whether the node drains */
 	struct connections *connections;
+	struct proxies proxies;
 	struct farewell *farewell;
 	const struct tls_relays *relays;
 	size_t header_bytes_max;

@@ -25,13 +25,15 @@ struct http2_connection;
 struct http2_stream {
 	struct responder responder;
 	struct http2_connection *connection;
+	struct admission admission; /* its part of the connection's: through a proxy each stream may be of another client */
 	struct list link; /* on the connection's streams */
 	struct deadline stall;
 	int32_t id;
 	enum http2_phase phase;
 	struct call *call;      /* NULL: not made yet, or answered without one */
 	struct head_text text;  /* while the head comes */
-	size_t head_bytes;
+	size_t head_bytes;      /* of text, as lines of HTTP/1.1 */
+	bool is_head_too_big;   /* text is not all of it */
 	struct buf request;     /* the head: what slices of it point into */
 	struct body body;       /* what the call is told of the length */
 	struct buf in;          /* of the body, what the call has not taken */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "gateway/http/admission_refusal.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/wire/connection_log.h"
 #include "gateway/wire/http2_inside.h"
@@ -238,7 +239,8 @@ struct http2_stream *http2_stream_new(struct http2_connection *connection, int32
 	if (!stream)
 		return NULL;
 	stream->responder.ops = &http2_responder_ops;
-	stream->responder.admission = &connection->admission;
+	connections_share(&connection->admission, &stream->admission);
+	stream->responder.admission = &stream->admission;
 	stream->responder.is_tls = tls_relays_have(connection->owner->settings.relays, connection->fd);
 	stream->connection = connection;
 	stream->id = id;
@@ -263,6 +265,7 @@ void http2_stream_free(struct http2_stream *stream)
 		metric_gauge_add(METRIC_HTTP_REQUESTS, -1);
 	}
 	nghttp2_session_set_stream_user_data(connection->session, stream->id, NULL);
+	connections_release(connection->owner->settings.connections, &stream->admission);
 	deadline_stop(&stream->stall);
 	list_remove(&stream->link);
 	head_text_fini(&stream->text);
@@ -274,9 +277,15 @@ void http2_stream_free(struct http2_stream *stream)
 
 void http2_stream_field(struct http2_stream *stream, struct slice name, struct slice value)
 {
-	stream->head_bytes += name.len + value.len + 4; /* as a line of HTTP/1.1: ": " and the line's end */
-	if (stream->head_bytes <= stream->connection->owner->settings.header_bytes_max)
+	size_t bytes = name.len + value.len + 4; /* ": " and the line's end */
+	if (bytes <= stream->connection->owner->settings.header_bytes_max - stream->head_bytes) {
+		stream->head_bytes += bytes;
 		head_text_add(&stream->text, name, value);
+		return;
+	}
+	stream->is_head_too_big = true;
+	if (slice_is(name, ":path")) /* which nobody asks for then, but without one there is no text to read the other fields from */
+		head_text_add(&stream->text, name, SLICE_LITERAL("/"));
 }
 
 /* What the call is told of the body: its length, if the client says one. */
@@ -302,37 +311,56 @@ static void ask_for_body(struct http2_stream *stream)
 
 static void answer(struct http2_stream *stream, const struct head *head, bool has_body)
 {
+	const struct http2_settings *settings = &stream->connection->owner->settings;
 	struct refusal refusal;
+	api_meet(settings->api, head, &stream->responder);
+	enum connections_verdict verdict = forwarded_place(head, &settings->proxies, settings->connections, &stream->admission);
+	if (verdict != CONNECTIONS_ADMITTED) {
+		responder_refuse(&stream->responder, admission_refusal(verdict));
+		return;
+	}
 	if (!open_body(stream, head, has_body, &refusal)) {
 		responder_refuse(&stream->responder, &refusal);
 		return;
 	}
-	stream->call = api_open(stream->connection->owner->settings.api, head, &stream->body, &stream->responder);
+	stream->call = api_open(settings->api, head, &stream->body, &stream->responder);
 	if (has_body && !stream->status && head_lists(head, "Expect", "100-continue"))
 		ask_for_body(stream);
 }
 
-void http2_stream_open(struct http2_stream *stream, bool has_body)
+static void refuse_head(struct http2_stream *stream, enum head_status status, const char *why)
 {
 	struct head head;
-	bool is_too_big = stream->head_bytes > stream->connection->owner->settings.header_bytes_max;
-	bool is_whole = !is_too_big && head_text_write(&stream->text, &stream->request);
+	head_read_fields(buf_slice(&stream->request), &head);
+	api_meet(stream->connection->owner->settings.api, &head, &stream->responder);
+	struct refusal refusal = refusal_for_head(status, why);
+	responder_refuse(&stream->responder, &refusal);
+}
+
+static void judge_head(struct http2_stream *stream, bool has_body)
+{
+	struct head head;
+	bool has_text = head_text_write(&stream->text, &stream->request);
 	head_text_fini(&stream->text);
 	head_text_init(&stream->text);
+	enum head_status status = has_text ? head_read(buf_slice(&stream->request), &head) : HEAD_BAD;
+	if (stream->is_head_too_big)
+		refuse_head(stream, HEAD_TOO_MANY_FIELDS, NULL);
+	else if (status != HEAD_COMPLETE)
+		refuse_head(stream, status, has_text && head.why ? head.why : "the request's fields are no head of a request");
+	else
+		answer(stream, &head, has_body);
+}
+
+void http2_stream_open(struct http2_stream *stream, bool has_body)
+{
 	stream->phase = HTTP2_ANSWERING;
 	stream->is_counted = true;
 	stream->connection->request_count++;
 	stream->connection->has_asked = true;
 	stream->connection->owner->stream_count++;
 	metric_gauge_add(METRIC_HTTP_REQUESTS, 1);
-	enum head_status status = is_whole ? head_read(buf_slice(&stream->request), &head) : HEAD_BAD;
-	if (status == HEAD_COMPLETE) {
-		answer(stream, &head, has_body);
-	} else {
-		const char *why = is_whole && head.why ? head.why : "the request's fields are no head of a request";
-		struct refusal refusal = refusal_for_head(is_too_big ? HEAD_TOO_MANY_FIELDS : status, why);
-		responder_refuse(&stream->responder, &refusal);
-	}
+	judge_head(stream, has_body);
 	stream->has_body_end = !stream->call || !stream->call->ops->body;
 	connection_log_opened(session_of(stream), address_of(stream));
 	set_stall(stream);

@@ -238,6 +238,7 @@ static struct http_connection *prepare(struct http_connections *owner, struct gr
 static void open_call(struct http_connection *connection, const struct head *head)
 {
 	struct refusal refusal;
+	api_meet(&connection->owner->api, head, &connection->responder);
 	if (!body_open(&connection->body, head, &refusal)) {
 		connection->form.closes = true;
 		responder_refuse(&connection->responder, &refusal);

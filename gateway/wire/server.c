@@ -243,6 +243,7 @@ static void open_http2(struct server *server, const struct server_settings *sett
 	struct http2_settings http2 = {
 		.api = &server->http.api,
 		.connections = settings->connections,
+		.proxies = settings->proxies,
 		.farewell = &server->farewell,
 		.relays = &server->relays,
 		.header_bytes_max = settings->header_bytes_max,

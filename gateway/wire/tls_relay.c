@@ -235,7 +235,7 @@ static void refuse_plain(struct tls_relay *relay)
 	};
 	struct buf words;
 	buf_init(&words);
-	refusal_write(&words, &refusal);
+	refusal_write(&words, &refusal, SLICE_NONE);
 	metric_add(refusal.metric, 1);
 	part_with(relay, buf_has_failed(&words) ? SLICE_NONE : buf_slice(&words));
 	buf_fini(&words);

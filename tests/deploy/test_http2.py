@@ -41,7 +41,7 @@ class Http2(unittest.TestCase):
         return json.loads(curl(f"{self.base}/v1/history?session=s1&limit=100000")[0])["events"]
 
     def test_curl_reads_history_and_publishes(self):
-        self.start()
+        self.start("--limits.commands_per_second", "0")
         self.publish("one")
         self.recorded(1)
         out, _ = curl("-i", f"{self.base}/v1/history?session=s1")
@@ -69,6 +69,17 @@ class Http2(unittest.TestCase):
         self.assertTrue(out.startswith("HTTP/2 200"), out)
         out, _ = curl("-i", "-H", "X: " + "x" * 20000, self.base + "/v1/sessions")
         self.assertTrue(out.startswith("HTTP/2 431"), out[:200])
+
+    def test_a_page_that_may_read_answers_may_read_errors_too(self):
+        origin = "https://app.example.com"
+        self.start("--cors.origins", origin)
+        for status, *more in ((404, "/v1/nothing"), (405, "/v1/history", "-X", "PUT"), (431, "/v1/history", "-H", "X: " + "x" * 20000),
+                              (431, "/v1/history?filter=" + "x" * 20000), (414, "/v1/history?filter=" + "x" * 13000)):
+            out, _ = curl("-i", "-H", f"Origin: {origin}", *more[1:], self.base + more[0])
+            self.assertTrue(out.startswith(f"HTTP/2 {status}"), out[:200])
+            self.assertIn(f"access-control-allow-origin: {origin}", out)
+            out, _ = curl("-i", "-H", "Origin: https://evil.io", *more[1:], self.base + more[0])
+            self.assertNotIn("access-control-allow-origin", out)
 
     def test_many_event_streams_share_a_connection(self):
         self.start()

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (refusal.status < 400 || refusal.status > 599)
 		abort();
 	buf_init(&answer);
-	refusal_write(&answer, &refusal);
+	refusal_write(&answer, &refusal, SLICE_NONE);
 	buf_fini(&answer);
 	return 0;
 }

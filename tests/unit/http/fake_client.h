@@ -13,6 +13,7 @@
 #include "gateway/history/question.h"
 #include "gateway/http/api.h"
 #include "gateway/http/response.h"
+#include "gateway/limiter/rates.h"
 #include "tests/unit/session/fake_peer.h"
 
 #define QUESTIONS_MAX 256
@@ -38,6 +39,8 @@ static struct question *questions[QUESTIONS_MAX];
 static size_t question_count, cancel_count;
 static struct exchange *exchange;
 static struct auth *fake_auth; /* of the API */
+static struct rates *fake_rates;
+static struct admission *fake_admission; /* of the clients; NULL: they have no address */
 
 static inline struct client *client_of(const struct responder *responder)
 {
@@ -135,6 +138,22 @@ static inline void past_start_paced(bool has_history, uint64_t events_per_second
 	ck_assert_ptr_nonnull(exchange);
 }
 
+/* Requests have that limit. */
+static UNUSED void past_start_rated(uint64_t commands_per_second)
+{
+	fake_start();
+	auth_start(&(struct auth_settings){.served = {fake_patterns, 4}});
+	question_count = cancel_count = 0;
+	struct exchange_settings settings = fake_settings();
+	settings.past_timeout_ns = NS_PER_S;
+	settings.commands_per_second = commands_per_second;
+	settings.past.ask = fake_ask;
+	settings.request_rates = fake_rates = rates_new();
+	ck_assert_ptr_nonnull(fake_rates);
+	exchange = exchange_new(&settings);
+	ck_assert_ptr_nonnull(exchange);
+}
+
 static inline void past_start(bool has_history)
 {
 	past_start_paced(has_history, 0);
@@ -146,7 +165,9 @@ static inline void past_end(void)
 		question_free(questions[i]);
 	exchange_free(exchange);
 	auth_free(fake_auth);
+	rates_free(fake_rates);
 	fake_auth = NULL;
+	fake_rates = NULL;
 	fake_end();
 }
 
@@ -179,7 +200,7 @@ static UNUSED void client_turn(struct client *client)
 /* "GET /v1/history?x HTTP/1.1\r\n..." without the empty line; "" may stand for more header lines. */
 static UNUSED void client_asks(struct client *client, const char *line, const char *fields)
 {
-	*client = (struct client){.responder = {.ops = &fake_responder_ops}};
+	*client = (struct client){.responder = {.ops = &fake_responder_ops, .admission = fake_admission}};
 	client->api = (struct api){.exchange = exchange, .message_bytes_max = 256, .retry_after_s = 2, .auth = fake_auth};
 	struct refusal refusal;
 	int len = snprintf(client->request, sizeof client->request, "%s HTTP/1.1\r\nHost: h\r\n%s\r\n", line, fields);
@@ -187,6 +208,7 @@ static UNUSED void client_asks(struct client *client, const char *line, const ch
 	ck_assert_int_eq(head_read(slice_of(client->request), &client->head), HEAD_COMPLETE);
 	ck_assert(body_open(&client->length, &client->head, &refusal));
 	ck_assert(api_knows(client->head.path));
+	api_meet(&client->api, &client->head, &client->responder);
 	client->call = api_open(&client->api, &client->head, &client->length, &client->responder);
 	client_turn(client);
 }

@@ -1,6 +1,7 @@
 #include "gateway/http/handlers.h"
 #include "gateway/http/past_error.h"
 #include "tests/support/suite.h"
+#include "tests/support/token.h"
 #include "tests/unit/http/fake_client.h"
 
 static struct client client;
@@ -27,6 +28,7 @@ static void ask_with(const char *line, const char *fields, void (*change)(struct
 	snprintf(client.request, sizeof client.request, "%s\r\n%s\r\n", line, fields);
 	ck_assert_int_eq(head_read(slice_of(client.request), &client.head), HEAD_COMPLETE);
 	ck_assert(body_open(&client.length, &client.head, &refusal));
+	api_meet(&client.api, &client.head, &client.responder);
 	client.call = api_open(&client.api, &client.head, &client.length, &client.responder);
 }
 
@@ -120,6 +122,110 @@ START_TEST(allows_browsers_of_its_own_origin)
 }
 END_TEST
 
+static void ask_and_leave(const char *line, const char *fields)
+{
+	client_leaves(&client);
+	client_asks(&client, line, fields);
+}
+
+#define RATE 5
+#define TOKEN_SECRET "a secret of more than thirty-two bytes"
+
+static void start_rated(void)
+{
+	past_end();
+	past_start_rated(RATE);
+	auth_start(&(struct auth_settings){.served = {fake_patterns, 4}, .jwt_secret = TOKEN_SECRET});
+}
+
+static void from_address(struct admission *admission, const char *address)
+{
+	struct ip ip;
+	ck_assert(ip_read(slice_of(address), &ip));
+	*admission = (struct admission){.peer = ip, .client = ip, .address = address_key_of(&ip)};
+	fake_admission = admission;
+}
+
+START_TEST(an_address_asks_so_often_and_no_more)
+{
+	struct admission one, two;
+	start_rated();
+	from_address(&one, "2001:db8::1");
+	for (unsigned i = 0; i < RATE; i++) {
+		ask_and_leave(i % 2 ? "DELETE /v1/history" : "GET /v1/sessions", "");
+		ck_assert_uint_ne(client.status, 429);
+	}
+	ask_and_leave("GET /v1/sessions", "");
+	client_expect(&client, 429, "{\"error\":{\"code\":\"rate_limited\",\"message\":\"too many requests in a second\",\"retryAfterMs\":200}}\n");
+	ck_assert_uint_eq(client.response.retry_after_s, 1);
+	ck_assert_uint_eq(metric_read(METRIC_RATE_LIMITED), 1);
+	/* Another address of the same network is the same client. */
+	from_address(&two, "2001:db8::ffff");
+	ask_and_leave("GET /v1/sessions", "");
+	ck_assert_uint_eq(client.status, 429);
+	from_address(&two, "2001:db8:0:1::1");
+	ask_and_leave("GET /v1/sessions", "");
+	ck_assert_uint_eq(client.status, 0);
+	from_address(&one, "2001:db8::1");
+	clock_fake_advance_ms(200);
+	ask_and_leave("GET /v1/sessions", "");
+	ck_assert_uint_eq(client.status, 0);
+	fake_admission = NULL;
+}
+END_TEST
+
+/* Whatever address it comes from, and where others ask from the same one. */
+START_TEST(an_identity_asks_as_often_as_its_credential_says)
+{
+	struct admission address;
+	char fields[1024];
+	start_rated();
+	char *token = test_token_hs256("{\"sub\":\"ann\",\"exp\":4102444800,\"tracegate\":{\"limits\":{\"commandsPerSecond\":2}}}", TOKEN_SECRET);
+	snprintf(fields, sizeof fields, "Authorization: Bearer %s\r\n", token);
+	free(token);
+	for (unsigned i = 0; i < 4; i++) {
+		char text[32];
+		snprintf(text, sizeof text, "192.0.2.%u", i);
+		from_address(&address, text);
+		ask_and_leave("GET /v1/sessions", fields);
+		ck_assert_uint_eq(client.status, i < 2 ? 0 : 429);
+	}
+	ask_and_leave("GET /v1/sessions", "");
+	ck_assert_uint_eq(client.status, 0);
+	fake_admission = NULL;
+}
+END_TEST
+
+START_TEST(questions_of_browsers_and_bad_credentials_count_for_nobody)
+{
+	struct admission address;
+	start_rated();
+	from_address(&address, "192.0.2.1");
+	for (unsigned i = 0; i < 3 * RATE; i++) {
+		ask_and_leave("OPTIONS /v1/history", "Access-Control-Request-Method: GET\r\n");
+		ck_assert_uint_eq(client.status, 204);
+		ask_and_leave("GET /v1/history", "Authorization: Bearer bad\r\n");
+		ck_assert_uint_eq(client.status, 401);
+	}
+	ask_and_leave("GET /v1/sessions", "");
+	ck_assert_uint_eq(client.status, 0);
+	fake_admission = NULL;
+}
+END_TEST
+
+START_TEST(a_page_may_read_why_there_is_nothing)
+{
+	client_leaves(&client);
+	client = (struct client){.responder = {.ops = &fake_responder_ops}};
+	client.api = (struct api){.exchange = exchange, .auth = fake_auth};
+	ck_assert_int_eq(head_read(slice_of("GET /v1/nothing HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n\r\n"), &client.head), HEAD_COMPLETE);
+	api_meet(&client.api, &client.head, &client.responder);
+	client.call = api_open(&client.api, &client.head, &client.length, &client.responder);
+	client_expect_error(&client, 404, "not_found");
+	ck_assert(slice_is(client.responder.origin, "http://a"));
+}
+END_TEST
+
 START_TEST(lists_sessions_page_by_page)
 {
 	const struct session_summary some[] = {
@@ -185,6 +291,10 @@ int main(void)
 	tcase_add_loop_test(tests, refuses_before_anything_is_asked, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(tests, sends_clients_away_while_it_drains);
 	tcase_add_test(tests, allows_browsers_of_its_own_origin);
+	tcase_add_test(tests, an_address_asks_so_often_and_no_more);
+	tcase_add_test(tests, an_identity_asks_as_often_as_its_credential_says);
+	tcase_add_test(tests, questions_of_browsers_and_bad_credentials_count_for_nobody);
+	tcase_add_test(tests, a_page_may_read_why_there_is_nothing);
 	tcase_add_test(tests, lists_sessions_page_by_page);
 	tcase_add_test(tests, says_why_it_has_no_sessions);
 	tcase_add_test(tests, a_head_has_no_body);

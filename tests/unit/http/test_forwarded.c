@@ -81,6 +81,31 @@ START_TEST(stops_at_what_cannot_be_read)
 }
 END_TEST
 
+START_TEST(each_request_through_a_proxy_is_counted_in_its_clients_name)
+{
+	const struct connections_limits limits = {.address = 1};
+	struct connections *connections = connections_new(&limits);
+	struct admission proxied, other;
+	struct ip proxy, client;
+	struct head head;
+	ck_assert(ip_read(slice_of("10.1.1.1"), &proxy) && ip_read(slice_of("192.0.2.1"), &client));
+	ck_assert_int_eq(connections_admit(connections, &proxy, address_key_none, &proxied), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(connections_admit(connections, &client, address_key_of(&client), &other), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(head_read(slice_of("GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"), &head), HEAD_COMPLETE);
+	ck_assert_int_eq(forwarded_place(&head, &proxies, connections, &proxied), CONNECTIONS_ADDRESS_FULL);
+	/* Of its own connection nobody says whose it is. */
+	ck_assert_int_eq(forwarded_place(&head, &proxies, connections, &other), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(head_read(slice_of("GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.2\r\n\r\n"), &head), HEAD_COMPLETE);
+	ck_assert_int_eq(forwarded_place(&head, &proxies, connections, &proxied), CONNECTIONS_ADMITTED);
+	ck_assert(ip_read(slice_of("192.0.2.2"), &client) && ip_equal(&client, &proxied.client));
+	ck_assert_int_eq(connections_move(connections, &other, address_key_of(&client)), CONNECTIONS_ADDRESS_FULL);
+	ck_assert_int_eq(head_read(slice_of("GET / HTTP/1.1\r\n\r\n"), &head), HEAD_COMPLETE);
+	ck_assert_int_eq(forwarded_place(&head, &proxies, connections, &proxied), CONNECTIONS_ADMITTED);
+	ck_assert_mem_eq(&proxied.address, &address_key_none, sizeof address_key_none);
+	connections_free(connections);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("forwarded");
@@ -91,6 +116,7 @@ int main(void)
 	tcase_add_test(tests, what_the_client_wrote_itself_does_not_count);
 	tcase_add_test(tests, proxies_behind_proxies_are_skipped);
 	tcase_add_test(tests, stops_at_what_cannot_be_read);
+	tcase_add_test(tests, each_request_through_a_proxy_is_counted_in_its_clients_name);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }

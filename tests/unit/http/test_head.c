@@ -179,6 +179,34 @@ START_TEST(finds_tokens_over_all_fields_of_a_name)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	size_t fields;
+	const char *origin; /* NULL: none */
+} unreadable[] = {
+	{"", 0, NULL},
+	{"GET / HTTP/1.1\r\nOrigin: https://a\r\n\r\n", 1, "https://a"},
+	{"no head at all\r\nHost: h\r\norigin:https://a \r\n", 2, "https://a"},
+	{"GET / HTTP/3.0\r\nOrigin: https://a\r\nA: b", 1, "https://a"},
+	{"GET \x01 HTTP/1.1\nOrigin: https://a\r\n", 1, "https://a"},
+	{"GET / HTTP/1.1\r\nOrigin: https://a\r\nbad field\r\nX: y\r\n\r\n", 1, "https://a"},
+	{"GET / HTTP/1.1\r\nbad field\r\nOrigin: https://a\r\n\r\n", 0, NULL},
+	{"GET / HTTP/1.1\r\n\r\nOrigin: https://a\r\n", 0, NULL},
+	{"GET / HTTP/1.1\r\nOrigin: https://a", 0, NULL},
+	{"GET / HTTP/1.1 Origin: https://a", 0, NULL},
+};
+
+START_TEST(of_what_is_no_head_it_reads_the_fields_as_far_as_they_go)
+{
+	struct slice value;
+	head_read_fields(slice_of(unreadable[_i].text), &head);
+	ck_assert_uint_eq(head.field_count, unreadable[_i].fields);
+	ck_assert(head_get(&head, "Origin", &value, NULL) == (unreadable[_i].origin != NULL));
+	if (unreadable[_i].origin)
+		check_slice(value, unreadable[_i].origin);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("head");
@@ -192,6 +220,7 @@ int main(void)
 	tcase_add_test(tests, refuses_more_fields_than_it_has_room_for);
 	tcase_add_test(tests, gives_a_field_only_when_there_is_one);
 	tcase_add_test(tests, finds_tokens_over_all_fields_of_a_name);
+	tcase_add_loop_test(tests, of_what_is_no_head_it_reads_the_fields_as_far_as_they_go, 0, sizeof unreadable / sizeof unreadable[0]);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }

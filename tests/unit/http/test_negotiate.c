@@ -87,6 +87,22 @@ START_TEST(gives_the_origin_that_it_allows)
 }
 END_TEST
 
+START_TEST(names_the_page_that_may_read_the_answer)
+{
+	static const struct slice listed[] = {SLICE_LITERAL("https://a.example")};
+	const struct cors own = {0}, list = {listed, 1, false};
+	read_fields("");
+	ck_assert_uint_eq(cors_reader(&list, false, &head).len, 0);
+	read_fields("Origin: https://b.example\r\n");
+	ck_assert_uint_eq(cors_reader(&list, false, &head).len, 0);
+	read_fields("Origin: https://a.example\r\n");
+	ck_assert(slice_is(cors_reader(&list, true, &head), "https://a.example"));
+	read_fields("Origin: http://h\r\n");
+	ck_assert(slice_is(cors_reader(&own, false, &head), "http://h"));
+	ck_assert_uint_eq(cors_reader(&own, true, &head).len, 0);
+}
+END_TEST
+
 static const struct {
 	const char *fields;
 	bool gzip;
@@ -125,6 +141,7 @@ int main(void)
 	tcase_add_loop_test(tests, chooses_what_is_liked_best, 0, sizeof accepts / sizeof accepts[0]);
 	tcase_add_loop_test(tests, knows_the_type_of_a_body, 0, sizeof contents / sizeof contents[0]);
 	tcase_add_test(tests, gives_the_origin_that_it_allows);
+	tcase_add_test(tests, names_the_page_that_may_read_the_answer);
 	tcase_add_loop_test(tests, compresses_only_for_who_likes_it, 0, sizeof codings / sizeof codings[0]);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);

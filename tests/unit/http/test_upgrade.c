@@ -349,13 +349,13 @@ END_TEST
 
 /* Writes a refusal and checks what every one has: a status line, a length that is right, and a JSON body with its code.
  */
-static const char *write_refusal(struct buf *out, const struct refusal *what)
+static const char *write_refusal_for(struct slice origin, struct buf *out, const struct refusal *what)
 {
 	size_t length = 0;
 	struct slice code;
 	enum json_kind kind;
 	buf_clear(out);
-	refusal_write(out, what);
+	refusal_write(out, what, origin);
 	buf_append_char(out, '\0');
 	ck_assert(!buf_has_failed(out));
 	const char *body = strstr(out->bytes, "\r\n\r\n");
@@ -370,26 +370,66 @@ static const char *write_refusal(struct buf *out, const struct refusal *what)
 	return out->bytes;
 }
 
+static const char *write_refusal(struct buf *out, const struct refusal *what)
+{
+	return write_refusal_for(SLICE_NONE, out, what);
+}
+
 START_TEST(writes_whole_responses)
 {
 	struct buf out;
 	buf_init(&out);
-	struct refusal upgrade_required = {426, "upgrade_required", "say \"websocket\"", METRIC_REFUSED_BAD_REQUEST, 0, NULL, NULL};
+	struct refusal upgrade_required = {.status = 426, .code = "upgrade_required", .message = "say \"websocket\""};
 	const char *text = write_refusal(&out, &upgrade_required);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 426 Upgrade Required\r\n", 31), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nSec-WebSocket-Version: 13\r\n"));
 	ck_assert_ptr_nonnull(strstr(text, "say \\\"websocket\\\""));
 	ck_assert_ptr_null(strstr(text, "Retry-After"));
+	ck_assert_ptr_null(strstr(text, "Access-Control"));
 
-	struct refusal not_allowed = {405, "method_not_allowed", "no", METRIC_REFUSED_BAD_REQUEST, 0, NULL, NULL};
+	struct refusal not_allowed = {.status = 405, .code = "method_not_allowed", .message = "no"};
 	text = write_refusal(&out, &not_allowed);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nAllow: GET\r\n"));
 	ck_assert_ptr_null(strstr(text, "Sec-WebSocket-Version"));
 
-	struct refusal full = {503, "node_full", "no", METRIC_REFUSED_FULL, 3, NULL, NULL};
+	struct refusal full = {.status = 503, .code = "node_full", .message = "no", .retry_after_s = 3};
 	text = write_refusal(&out, &full);
 	ck_assert_int_eq(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 3\r\n"));
+	ck_assert_ptr_null(strstr(text, "retryAfterMs"));
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(a_page_that_may_read_why_can)
+{
+	struct buf out;
+	buf_init(&out);
+	struct refusal none = {.status = 404, .code = "not_found", .message = "no"};
+	const char *text = write_refusal_for(SLICE_LITERAL("https://a"), &out, &none);
+	ck_assert_ptr_nonnull(strstr(text, "\r\nAccess-Control-Allow-Origin: https://a\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\r\nAccess-Control-Expose-Headers: Retry-After, WWW-Authenticate\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\r\nVary: Origin\r\n"));
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(says_in_whole_seconds_and_in_milliseconds_when_to_come_again)
+{
+	static const struct {
+		unsigned ms;
+		const char *header, *body;
+	} waits[] = {{1, "\r\nRetry-After: 1\r\n", "\"retryAfterMs\":1}}"},
+		     {1000, "\r\nRetry-After: 1\r\n", "\"retryAfterMs\":1000}}"},
+		     {1001, "\r\nRetry-After: 2\r\n", "\"retryAfterMs\":1001}}"}};
+	struct buf out;
+	buf_init(&out);
+	for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+		struct refusal often = {.status = 429, .code = "rate_limited", .message = "no", .retry_after_ms = waits[i].ms};
+		const char *text = write_refusal(&out, &often);
+		ck_assert_ptr_nonnull(strstr(text, waits[i].header));
+		ck_assert_ptr_nonnull(strstr(text, waits[i].body));
+	}
 	buf_fini(&out);
 }
 END_TEST
@@ -411,6 +451,8 @@ int main(void)
 	tcase_add_test(tests, counts_each_refusal_where_it_belongs);
 	tcase_add_test(tests, a_head_that_cannot_be_read_has_its_status);
 	tcase_add_test(tests, writes_whole_responses);
+	tcase_add_test(tests, a_page_that_may_read_why_can);
+	tcase_add_test(tests, says_in_whole_seconds_and_in_milliseconds_when_to_come_again);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }

@@ -225,6 +225,55 @@ START_TEST(whoever_is_refused_for_his_identity_stays_a_stranger)
 }
 END_TEST
 
+/* Requests at once on one connection of a proxy. */
+START_TEST(requests_that_share_a_connection_are_each_of_their_own_client)
+{
+	struct connections_limits limits = {.address = 1, .strangers = 1, .must_identify = true};
+	struct connections *connections = connections_new(&limits);
+	struct ip proxy = ip_named("10.0.0.1");
+	struct admission whole, one, two, other;
+	ck_assert_int_eq(connections_admit(connections, &proxy, address_key_none, &whole), CONNECTIONS_ADMITTED);
+	connections_share(&whole, &one);
+	connections_share(&whole, &two);
+	ck_assert_int_eq(connections_move(connections, &one, key_of("192.0.2.1")), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(connections_move(connections, &two, key_of("192.0.2.1")), CONNECTIONS_ADDRESS_FULL);
+	ck_assert_int_eq(connections_move(connections, &two, key_of("192.0.2.2")), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(admit(connections, "192.0.2.3", &other), CONNECTIONS_STRANGERS_FULL);
+	ck_assert_int_eq(identify(connections, &one, "ann", 1), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(identify(connections, &two, "ann", 1), CONNECTIONS_IDENTITY_FULL);
+	ck_assert_int_eq(identify(connections, &two, "bob", 1), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(admit(connections, "192.0.2.3", &other), CONNECTIONS_ADMITTED); /* the proxy is no stranger any more */
+	ck_assert_uint_eq(connections_count(connections), 2);
+	connections_release(connections, &one);
+	ck_assert_int_eq(identify(connections, &other, "ann", 1), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(connections_move(connections, &other, key_of("192.0.2.1")), CONNECTIONS_ADMITTED);
+	ck_assert_int_eq(connections_move(connections, &other, key_of("192.0.2.2")), CONNECTIONS_ADDRESS_FULL);
+	connections_release(connections, &two);
+	connections_release(connections, &whole);
+	connections_release(connections, &other);
+	ck_assert_uint_eq(connections_count(connections), 0);
+	ck_assert_int_eq(admit(connections, "192.0.2.1", &other), CONNECTIONS_ADMITTED);
+	connections_free(connections);
+}
+END_TEST
+
+START_TEST(a_request_has_the_address_of_its_connection_unless_it_has_its_own)
+{
+	struct connections *connections = make(0, 5);
+	struct address_key one = key_of("192.0.2.1"), two = key_of("192.0.2.2");
+	struct admission whole, part;
+	ck_assert_int_eq(admit(connections, "192.0.2.1", &whole), CONNECTIONS_ADMITTED);
+	connections_share(&whole, &part);
+	ck_assert_mem_eq(admission_address(&whole), &one, sizeof one);
+	ck_assert_mem_eq(admission_address(&part), &one, sizeof one);
+	ck_assert_int_eq(connections_move(connections, &part, two), CONNECTIONS_ADMITTED);
+	ck_assert_mem_eq(admission_address(&part), &two, sizeof two);
+	connections_release(connections, &part);
+	connections_release(connections, &whole);
+	connections_free(connections);
+}
+END_TEST
+
 #define THREADS 4
 #define ROUNDS 2000
 
@@ -276,6 +325,8 @@ int main(void)
 	tcase_add_test(tests, anonymous_clients_are_counted_in_no_name);
 	tcase_add_test(tests, strangers_have_a_limit_until_they_say_who_they_are);
 	tcase_add_test(tests, whoever_is_refused_for_his_identity_stays_a_stranger);
+	tcase_add_test(tests, requests_that_share_a_connection_are_each_of_their_own_client);
+	tcase_add_test(tests, a_request_has_the_address_of_its_connection_unless_it_has_its_own);
 	tcase_add_test(tests, threads_leave_nothing_behind);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
