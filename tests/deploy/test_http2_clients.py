@@ -125,6 +125,20 @@ class Http2Clients(unittest.TestCase):
         self.connect_anew()
         support.wait_for("so it does on another one", lambda: any(self.is_over_rate() for _ in range(20)))
 
+    def test_the_log_names_the_client_of_each_request(self):
+        self.start("--log.level", "info,wire=debug", "--log.format", "text")
+        stream, _ = self.ask("/v1/events?session=s1", forwarded("192.0.2.1"))
+        self.ask("/v1/sessions", forwarded("2001:db8::2"))
+        self.ask("/v1/history?limit=none", forwarded("192.0.2.3"))
+        self.leave(stream)
+        self.node.wait_for_output("connection closed")
+        lines = self.node.output.splitlines()
+        for message, address in (("connection opened", "192.0.2.1"), ("answered", "2001:db8::2"), ("request refused", "192.0.2.3"),
+                                 ("connection closed", "192.0.2.1")):
+            said = [line for line in lines if message in line]
+            self.assertEqual(len(said), 1, (message, said))
+            self.assertTrue(said[0].endswith(f" address={address}"), said)
+
 
 if __name__ == "__main__":
     support.main()
