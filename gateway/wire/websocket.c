@@ -85,18 +85,11 @@ static int deliver(struct websocket *websocket, struct slice message)
 	return error == OK ? 0 : fail(websocket, cause_of(error));
 }
 
-/* RSV1 says of a whole message that it is compressed, in its first frame (RFC 7692 section 6). False: it is somewhere else. */
-static bool note_compression(struct websocket *websocket)
+/* The first frame of a message says of the whole of it whether it is compressed (RFC 7692 section 6). */
+static void note_compression(struct websocket *websocket)
 {
-	bool has_bit = lws_get_reserved_bits(websocket->wsi) & WSFRAME_RSV1;
-	bool is_first_piece = websocket->message.len == 0 && websocket->empty_pieces == 0;
-	if (is_first_piece)
-		websocket->is_compressed = has_bit;
-	else if (has_bit && !websocket->is_first_frame)
-		return false;
-	websocket->is_first_frame =
-		(is_first_piece || websocket->is_first_frame) && lws_remaining_packet_payload(websocket->wsi) > 0;
-	return true;
+	if (websocket->message.len == 0 && websocket->empty_pieces == 0)
+		websocket->is_compressed = lws_get_reserved_bits(websocket->wsi) & WSFRAME_RSV1;
 }
 
 /* One callback is a piece of a fragment of a message. */
@@ -108,8 +101,7 @@ static int on_receive(struct websocket *websocket, struct slice piece)
 		return 0;
 	if (!lws_frame_is_binary(wsi) != !websocket->front->codec->is_binary)
 		return fail(websocket, CLOSE_BINARY);
-	if (!note_compression(websocket))
-		return fail(websocket, CLOSE_PROTOCOL);
+	note_compression(websocket);
 	bool is_final = lws_is_final_fragment(wsi);
 	size_t limit = websocket->owner->message_bytes_max;
 	size_t bound = websocket->is_compressed ? compression_bound(limit) : limit;
@@ -129,11 +121,8 @@ static int on_receive(struct websocket *websocket, struct slice piece)
 
 static int on_pong(struct websocket *websocket)
 {
-	if (!websocket->session)
-		return 0;
-	if (lws_get_reserved_bits(websocket->wsi))
-		return fail(websocket, CLOSE_PROTOCOL);
-	session_pong(websocket->session);
+	if (websocket->session)
+		session_pong(websocket->session);
 	return 0;
 }
 
@@ -142,13 +131,13 @@ static unsigned code_of(struct slice payload)
 	return payload.len < 2 ? 0 : (unsigned)(unsigned char)payload.ptr[0] << 8 | (unsigned char)payload.ptr[1];
 }
 
-/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), one whose reason is not UTF-8 or that says that it
- * is compressed, and codes that do not exist (section 7.4.2); it has put 1002 in place of a code that nobody may send. Any other is echoed. */
+/* The library lets a close frame of one byte pass (RFC 6455 section 5.5.1 does not), one whose reason is not UTF-8, and codes that do
+ * not exist (section 7.4.2); it has put 1002 in place of a code that nobody may send. Any other is echoed. */
 static int on_peer_close(struct websocket *websocket, struct slice payload)
 {
 	*websocket->owner->stirred = true;
 	bool is_utf8 = payload.len < 2 || json_is_utf8((struct slice){payload.ptr + 2, payload.len - 2});
-	if (payload.len == 1 || code_of(payload) > CLOSE_CODE_LAST || !is_utf8 || lws_get_reserved_bits(websocket->wsi))
+	if (payload.len == 1 || code_of(payload) > CLOSE_CODE_LAST || !is_utf8)
 		return fail(websocket, CLOSE_PROTOCOL);
 	char frame[4] = {(char)(0x80 | WSFRAME_CLOSE), 0};
 	if (payload.len >= 2) {
@@ -159,13 +148,13 @@ static int on_peer_close(struct websocket *websocket, struct slice payload)
 	return -1;
 }
 
-/* A frame without a mask is kept from the library, and ends the connection as soon as what it has begun to say is said. */
+/* A frame that the walk stops at is kept from the library, and ends the connection as soon as what it has begun to say is said. */
 static size_t on_read(void *context, const void *bytes, size_t len)
 {
 	struct websocket *websocket = context;
 	websocket->has_read = true;
 	size_t good = frame_walk_take(&websocket->walk, bytes, len);
-	if (websocket->walk.is_unmasked && websocket->wsi)
+	if (websocket->walk.is_violated && websocket->wsi)
 		lws_callback_on_writable(websocket->wsi);
 	return good;
 }
@@ -181,7 +170,7 @@ static int on_writable(struct websocket *websocket)
 	}
 	if (websocket->session && !websocket->is_closing && !websocket->is_dead)
 		session_writable(websocket->session);
-	bool is_violated = websocket->walk.is_unmasked && !websocket->is_closing && !websocket->is_dead;
+	bool is_violated = websocket->walk.is_violated && !websocket->is_closing && !websocket->is_dead;
 	return is_violated && websocket->session ? fail(websocket, CLOSE_PROTOCOL) : 0;
 }
 
@@ -326,6 +315,7 @@ static struct websocket *prepare(struct websockets *websockets, const struct han
 	websocket->owner = websockets;
 	websocket->grants = handshake->grants ? grants_ref(handshake->grants) : NULL;
 	websocket->front = front_deflated(handshake->front, handshake->deflate.server_bits);
+	websocket->walk.is_deflated = handshake->deflate.server_bits > 0;
 	websocket->names_protocol = handshake->names_protocol;
 	websocket->fd = handshake->fd;
 	websocket->has_read = true;
@@ -367,7 +357,7 @@ void websockets_adopt(struct websockets *websockets, const struct handshake *han
 		websockets->adopting = NULL;
 		destroy(websocket);
 	} else if (wsi && handshake->behind.len) {
-		if (websocket->walk.is_unmasked)
+		if (websocket->walk.is_violated)
 			lws_callback_on_writable(wsi);
 		serve_what_is_behind(websockets, handshake->fd);
 	}

@@ -32,7 +32,6 @@ struct websocket {
 	struct admission admission;
 	bool names_protocol;
 	bool is_compressed;  /* the message at hand */
-	bool is_first_frame; /* the frame at hand is the first of its message, and not whole yet */
 	bool lingers;    /* the peer may be in the middle of sending: its socket is not closed under its words */
 };
 

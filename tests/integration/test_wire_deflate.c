@@ -375,6 +375,7 @@ static const struct {
 	{"RSV1 on a continuation", 1002, 0x01 | RSV1, BYTES("\xF2\x48"), 0x80 | RSV1, BYTES("\xCD\xC9\xC9\x07\x00")},
 	{"RSV1 on a continuation of a plain message", 1002, 0x01, BYTES("{\"id\":1,"), 0x80 | RSV1, BYTES("\"op\":\"ping\"}")},
 	{"RSV1 on a continuation behind an empty fragment", 1002, 0x01, BYTES(""), 0x80 | RSV1, BYTES(REQUEST)},
+	{"RSV1 on a ping", 1002, 0x89 | RSV1, BYTES("a"), 0, BYTES("")},
 	{"RSV1 on a pong", 1002, 0x8A | RSV1, BYTES("a"), 0, BYTES("")},
 	{"RSV1 on a close", 1002, 0x88 | RSV1, BYTES("\x03\xE8"), 0, BYTES("")},
 	{"RSV2", 1002, 0x81 | 0x20, BYTES(REQUEST), 0, BYTES("")},

@@ -1,5 +1,6 @@
-/* RFC 6455 from section 5 to 8, a row for each thing that it asks of a server, beside a healthy client; what test_wire_frames.c has is
- * not here again. Behind each row stands a request: it is answered where the connection goes on, and never where it ends. */
+/* RFC 6455 from section 5 to 8, a row for each thing that it asks of a server, and RFC 7692 section 6, beside a healthy client; what
+ * test_wire_frames.c has is not here again. Behind each row stands a request: it is answered where the connection goes on, and never
+ * where it ends. Rows that compress nothing go to a connection with permessage-deflate as well. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <stdio.h>
@@ -62,6 +63,8 @@ struct row {
 #define CLOSE(code) CLOSES, code, NULL, 0
 #define X25 "xxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X123 X25 X25 X25 X25 "xxxxxxxxxxxxxxxxxxxxxxx"
+
+#define DEFLATE "permessage-deflate"
 
 static const struct row rows[] = {
 	/* Masking: each frame of a client, with whatever key. */
@@ -131,6 +134,18 @@ static const struct row rows[] = {
 	{"7.4.2", "close 4999", BYTES("\x88\x82" MASK "\x13\x87"), ECHO("\x13\x87")},
 	{"7.4.2", "close 5000", BYTES("\x88\x82" MASK "\x13\x88"), CLOSE(1002)},
 	{"7.4.2", "close 65535", BYTES("\x88\x82" MASK "\xFF\xFF"), CLOSE(1002)},
+	/* RSV1 with permessage-deflate, for the first frame of a message; "[]" stands in a stored block. */
+	{DEFLATE, "RSV1 in a text", BYTES("\xC1\x88" MASK "\0\2\0\xFD\xFF[]\0"), GOES_ON},
+	{DEFLATE, "RSV1 in the first of two fragments", BYTES("\x41\x85" MASK "\0\2\0\xFD\xFF\x80\x83" MASK "[]\0"), GOES_ON},
+	{DEFLATE, "ping inside of a compressed message", BYTES("\x41\x85" MASK "\0\2\0\xFD\xFF\x89\x81" MASK "p\x80\x83" MASK "[]\0"), PONGS("p")},
+	{DEFLATE, "RSV1 in a binary", BYTES("\xC2\x88" MASK "\0\2\0\xFD\xFF[]\0"), CLOSE(1003)},
+	{DEFLATE, "RSV1 in a continuation of a compressed message", BYTES("\x41\x85" MASK "\0\2\0\xFD\xFF\xC0\x83" MASK "[]\0"), CLOSE(1002)},
+	{DEFLATE, "RSV1 in a continuation that is not the last", BYTES("\x41\x85" MASK "\0\2\0\xFD\xFF\x40\x82" MASK "[]"), CLOSE(1002)},
+	{DEFLATE, "RSV1 in a continuation of nothing", BYTES("\xC0\x80" MASK), CLOSE(1002)},
+	{DEFLATE, "RSV1 in a ping inside of a message", BYTES("\x01\x81" MASK "[\xC9\x80" MASK "\x80\x81" MASK "]"), CLOSE(1002)},
+	{DEFLATE, "RSV1 in a pong", BYTES("\xCA\x81" MASK "p"), CLOSE(1002)},
+	{DEFLATE, "RSV1 in a close", BYTES("\xC8\x82" MASK "\x03\xE8"), CLOSE(1002)},
+	{DEFLATE, "RSV1 in opcode 3", BYTES("\xC3\x80" MASK), CLOSE(1002)},
 	/* UTF-8. */
 	{"8.1", "character over two fragments", BYTES("\x01\x83" MASK "\"\xE2\x82\x80\x82" MASK "\xAC\""), GOES_ON},
 	{"8.1", "character with a ping inside", BYTES("\x01\x82" MASK "\"\xC3\x89\x80" MASK "\x80\x82" MASK "\xA9\""), PONGS("")},
@@ -185,15 +200,27 @@ static void expect_close(struct raw *raw, const struct row *row)
 	ck_assert_msg(!deadline_has_passed(prompt), "7.1.1 %s: the end took too long", row->name);
 }
 
+static void open_connection(struct raw *raw, bool is_deflated)
+{
+	struct raw_frame frame;
+	if (!is_deflated) {
+		raw_open(raw, gateway_port(gateway));
+		return;
+	}
+	raw_connect(raw, gateway_port(gateway));
+	ck_assert_int_eq(raw_handshake(raw, "/v1/stream", "Sec-WebSocket-Extensions: " DEFLATE "\r\n"), 101);
+	raw_expect_text(raw, "\"op\":\"welcome\"", &frame);
+}
+
 /* All in one piece, or a byte at a time. */
-static void run(const struct row *row, bool is_bytewise)
+static void run(const struct row *row, bool is_bytewise, bool is_deflated)
 {
 	struct raw raw;
 	struct buf bytes;
 	buf_init(&bytes);
 	buf_append(&bytes, row->bytes, row->len);
 	raw_frame_append(&bytes, 0x81, SLICE_LITERAL("{\"id\":77,\"op\":\"ping\"}"));
-	raw_open(&raw, gateway_port(gateway));
+	open_connection(&raw, is_deflated);
 	for (size_t i = 0; is_bytewise && i < bytes.len; i++)
 		if (!raw_try_send(&raw, (struct slice){bytes.bytes + i, 1}))
 			break;
@@ -209,8 +236,11 @@ static void run(const struct row *row, bool is_bytewise)
 
 START_TEST(each_row_in_one_piece_and_byte_by_byte)
 {
-	run(&rows[_i], false);
-	run(&rows[_i], true);
+	bool compresses = strcmp(rows[_i].section, DEFLATE) == 0;
+	for (int is_deflated = compresses; is_deflated < 2; is_deflated++) {
+		run(&rows[_i], false, is_deflated);
+		run(&rows[_i], true, is_deflated);
+	}
 	if (_i % 8 == 0)
 		bystander_check(&bystander);
 }
