@@ -98,7 +98,7 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 		const char *name;
 		const char **text;
 	} texts[] = {{"--ca-file", &arguments->ca_file}, {"--cert", &arguments->certificate_file}, {"--key", &arguments->key_file},
-		     {"--token", &arguments->token}, {"--since", &arguments->since}, {"--from", &arguments->from},
+		     {"--token", &arguments->token}, {"--token-file", &arguments->token_file}, {"--since", &arguments->since}, {"--from", &arguments->from},
 		     {"--to", &arguments->to},       {"--slow", &arguments->slow},   {"--at", &arguments->at},
 		     {"--diff-from", &arguments->diff_from}, {"--speed", &arguments->speed}};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -152,7 +152,7 @@ static bool read_flag(struct arguments *arguments, const char *name)
 
 bool arguments_read(struct arguments *arguments, int argc, char **argv)
 {
-	*arguments = (struct arguments){.token = getenv(TOKEN_VARIABLE)};
+	*arguments = (struct arguments){.token = NULL};
 	for (int i = 0; i < argc; i++) {
 		bool is_option = strncmp(argv[i], "--", 2) == 0;
 		if (!is_option && arguments->word_count == ARGUMENTS_WORDS_MAX)
@@ -168,6 +168,10 @@ bool arguments_read(struct arguments *arguments, int argc, char **argv)
 		else
 			i++;
 	}
+	if (arguments->token && arguments->token_file)
+		return refuse("--token-file", "not together with --token");
+	if (!arguments->token_file && !arguments->token)
+		arguments->token = getenv(TOKEN_VARIABLE);
 	if (!arguments->url_count)
 		arguments->urls[arguments->url_count++] = URL_DEFAULT;
 	return true;

@@ -21,7 +21,8 @@ struct arguments {
 	const char *only_session;        /* NULL unless exactly one was given */
 	size_t session_count;
 	const char *ca_file, *certificate_file, *key_file;
-	const char *token, *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
+	const char *token, *token_file; /* one of them, or none */
+	const char *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
 	bool uncompressed;
 	enum format format;
 	bool insecure;

@@ -37,14 +37,19 @@ static void on_state(struct tgc_client *client, void *context, const struct tgc_
 {
 	struct ask *ask = context;
 	struct tgc_status shown = *status;
-	(void)client;
 	ask->was_open = ask->was_open || status->state == TGC_OPEN;
 	size_t failures_max = ask->arguments->url_count * (ask->was_open ? ROUNDS_MAX : 1);
 	if (status->state == TGC_WAITING && status->failures >= failures_max)
 		shown.state = TGC_CLOSED; /* there is no next time */
-	if (shown.state == TGC_CLOSED)
-		ask_end(ask, EXIT_REFUSED);
 	show_state(&shown);
+	if (!credential_renew(&ask->credential, client, status) && shown.state == TGC_CLOSED)
+		ask_end(ask, EXIT_REFUSED);
+}
+
+static void on_notice(struct tgc_client *client, void *context, const struct tgc_notice *notice)
+{
+	struct ask *ask = context;
+	credential_notice(&ask->credential, client, notice);
 }
 
 static void on_reply(struct tgc_client *client, void *context, const struct tgc_reply *reply)
@@ -72,22 +77,23 @@ static void send_request(struct ask *ask)
 
 int ask_run(struct ask *ask)
 {
-	const struct tgc_handlers handlers = {.context = ask, .on_state = on_state};
+	const struct tgc_handlers handlers = {.context = ask, .on_state = on_state, .on_notice = on_notice};
 	struct tgc_status status;
-	ask->client = commands_client(ask->arguments, &handlers);
+	ask->client = commands_client(ask->arguments, &ask->credential, &handlers);
 	if (!ask->client)
-		return EXIT_USAGE;
+		ask_end(ask, EXIT_USAGE);
 	while (!ask->is_over && !commands_interrupted()) {
 		uint64_t now_ms = clock_mono_ms();
 		int left_ms = ask->again_at_ms == NEVER || ask->again_at_ms <= now_ms ? -1 : (int)(ask->again_at_ms - now_ms);
 		tgc_status(ask->client, &status);
 		if (status.state == TGC_OPEN && ask->again_at_ms <= now_ms)
 			send_request(ask);
-		else if (!commands_turn(ask->client, left_ms) && !ask->is_over)
+		else if (!commands_turn(ask->client, &ask->credential, left_ms) && !ask->is_over)
 			ask_end(ask, EXIT_REFUSED);
 	}
 	bool was_over = ask->is_over;
 	ask->is_over = true; /* what ends with the client is of no interest */
 	tgc_free(ask->client);
+	credential_close(&ask->credential);
 	return was_over ? ask->status : EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@
 struct ask {
 	const struct arguments *arguments;
 	struct tgc_client *client;
+	struct credential credential;
 	void *context;
 	void (*write)(struct ask *ask, struct buf *out);                       /* the request that is due */
 	void (*on_reply)(struct ask *ask, const struct tgc_reply *reply);      /* calls ask_end or ask_again in the end */

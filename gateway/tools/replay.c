@@ -10,6 +10,7 @@
 struct replay {
 	const struct arguments *arguments;
 	struct tgc_client *client;
+	struct credential credential;
 	struct console console;
 	struct show show;
 	struct buf key;    /* of the replay, as raw JSON; empty: there is none now */
@@ -301,9 +302,8 @@ static void begin(struct replay *replay)
 static void on_state(struct tgc_client *client, void *context, const struct tgc_status *status)
 {
 	struct replay *replay = context;
-	(void)client;
 	show_state(status);
-	if (status->state == TGC_CLOSED)
+	if (!credential_renew(&replay->credential, client, status) && status->state == TGC_CLOSED)
 		end(replay, EXIT_REFUSED);
 	if (status->state != TGC_OPEN)
 		buf_clear(&replay->key);
@@ -327,16 +327,16 @@ static void on_gap(struct tgc_client *client, void *context, const struct tgc_ga
 
 static void on_notice(struct tgc_client *client, void *context, const struct tgc_notice *notice)
 {
-	(void)client;
-	(void)context;
+	struct replay *replay = context;
 	show_notice(notice);
+	credential_notice(&replay->credential, client, notice);
 }
 
 static void run(struct replay *replay)
 {
 	while (!replay->is_over && !commands_interrupted()) {
 		bool is_readable;
-		bool is_up = commands_turn_beside(replay->client, replay->console.fd, &is_readable);
+		bool is_up = commands_turn_beside(replay->client, &replay->credential, replay->console.fd, &is_readable);
 		if (!is_up && !replay->is_over)
 			end(replay, EXIT_REFUSED);
 		if (is_readable && !replay->is_over)
@@ -357,16 +357,18 @@ int command_replay(const struct arguments *arguments)
 	                                      .on_gap = on_gap,
 	                                      .on_notice = on_notice,
 	                                      .on_replay = on_replay};
-	replay.client = commands_client(arguments, &handlers);
-	if (!replay.client)
-		return EXIT_USAGE;
+	replay.client = commands_client(arguments, &replay.credential, &handlers);
 	console_open(&replay.console, arguments->control);
 	if (arguments->speed)
 		append_speed(&replay.speed, arguments->speed);
-	run(&replay);
+	if (replay.client)
+		run(&replay);
+	else
+		end(&replay, EXIT_USAGE);
 	bool was_over = replay.is_over;
 	replay.is_over = true; /* what ends with the client is of no interest */
 	tgc_free(replay.client);
+	credential_close(&replay.credential);
 	buf_fini(&replay.key);
 	buf_fini(&replay.cursor);
 	buf_fini(&replay.at);

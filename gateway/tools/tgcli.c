@@ -20,6 +20,7 @@ static const char usage[] =
 	"  --url URL        ws:// or wss://host[:port][/path], default ws://127.0.0.1:8080; several with commas or one by one:\n"
 	"                   when one node fails, the next is taken\n"
 	"  --token T        a JWT or an API key; else that of the environment, TGCLI_TOKEN\n"
+	"  --token-file F   the same, from a file, which is read again when the token expires or is no longer taken\n"
 	"  --ca-file FILE   wss://: the authorities of nodes' certificates, in PEM; else the system's\n"
 	"  --cert FILE      wss://: this client's certificate, --key FILE its key where it is not in the same file\n"
 	"  --insecure       wss://: takes any certificate; only for tests\n"
@@ -50,7 +51,7 @@ static const char usage[] =
 	"  --at TIME        as it was then; else as it is now\n"
 	"  --diff-from TIME what changed since then, as a JSON Merge Patch\n"
 	"Exit status: 0 when done or after Ctrl-C, 1 when a gateway refuses, ends it for good or cannot be reached (watch goes on\n"
-	"trying), 2 for a wrong option.\n";
+	"trying), also for a token that has expired where --token-file has no other, 2 for a wrong option.\n";
 
 static volatile sig_atomic_t interrupted;
 
@@ -65,12 +66,14 @@ bool commands_interrupted(void)
 	return interrupted;
 }
 
-struct tgc_client *commands_client(const struct arguments *arguments, const struct tgc_handlers *handlers)
+struct tgc_client *commands_client(const struct arguments *arguments, struct credential *credential, const struct tgc_handlers *handlers)
 {
 	char why[TGC_WHY_MAX];
+	if (!credential_open(credential, arguments->token, arguments->token_file))
+		return NULL;
 	const struct tgc_options options = {.urls = arguments->urls,
 					    .url_count = arguments->url_count,
-					    .token = arguments->token,
+					    .token = credential_text(credential),
 					    .ca_file = arguments->ca_file,
 					    .certificate_file = arguments->certificate_file,
 					    .key_file = arguments->key_file,
@@ -86,15 +89,16 @@ struct tgc_client *commands_client(const struct arguments *arguments, const stru
 	return client;
 }
 
-bool commands_turn(struct tgc_client *client, int timeout_ms)
+bool commands_turn(struct tgc_client *client, struct credential *credential, int timeout_ms)
 {
 	if (timeout_ms < 0 || timeout_ms > SIGNAL_BEAT_MS)
 		timeout_ms = SIGNAL_BEAT_MS;
 	enum tgc_result result = tgc_poll(client, timeout_ms);
+	credential_look(credential, client);
 	return fflush(stdout) == 0 && result == TGC_OK;
 }
 
-bool commands_turn_beside(struct tgc_client *client, int fd, bool *ret_is_readable)
+bool commands_turn_beside(struct tgc_client *client, struct credential *credential, int fd, bool *ret_is_readable)
 {
 	int timeout_ms = tgc_timeout_ms(client);
 	struct pollfd polled[] = {{.fd = tgc_fd(client), .events = tgc_events(client)}, {.fd = fd, .events = POLLIN}};
@@ -103,6 +107,7 @@ bool commands_turn_beside(struct tgc_client *client, int fd, bool *ret_is_readab
 	int count = poll(polled, 2, timeout_ms);
 	*ret_is_readable = count > 0 && polled[1].revents;
 	enum tgc_result result = tgc_step(client, count > 0 ? polled[0].revents : 0);
+	credential_look(credential, client);
 	return fflush(stdout) == 0 && result == TGC_OK;
 }
 

@@ -6,6 +6,7 @@
 
 struct watch {
 	const struct arguments *arguments;
+	struct credential credential;
 	struct show show;
 	bool is_over;
 	int status; /* the exit status once is_over */
@@ -19,10 +20,10 @@ static void end(struct watch *watch, int status)
 
 static void on_state(struct tgc_client *client, void *context, const struct tgc_status *status)
 {
-	(void)client;
-	if (status->state == TGC_CLOSED)
-		end(context, EXIT_REFUSED);
+	struct watch *watch = context;
 	show_state(status);
+	if (!credential_renew(&watch->credential, client, status) && status->state == TGC_CLOSED)
+		end(watch, EXIT_REFUSED);
 }
 
 static void on_event(struct tgc_client *client, void *context, const struct tgc_event *event)
@@ -45,9 +46,9 @@ static void on_gap(struct tgc_client *client, void *context, const struct tgc_ga
 
 static void on_notice(struct tgc_client *client, void *context, const struct tgc_notice *notice)
 {
-	(void)client;
-	(void)context;
+	struct watch *watch = context;
 	show_notice(notice);
+	credential_notice(&watch->credential, client, notice);
 }
 
 static void on_subscribed(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply)
@@ -91,18 +92,17 @@ int command_watch(const struct arguments *arguments)
 					      .on_gap = on_gap,
 					      .on_notice = on_notice,
 					      .on_subscribed = on_subscribed};
-	struct tgc_client *client = commands_client(arguments, &handlers);
-	if (!client)
-		return EXIT_USAGE;
-	if (!subscribe(client, arguments)) {
+	struct tgc_client *client = commands_client(arguments, &watch.credential, &handlers);
+	if (!client || !subscribe(client, arguments)) {
 		end(&watch, EXIT_USAGE);
 	} else {
 		while (!watch.is_over && !commands_interrupted()) {
-			if (!commands_turn(client, -1) && !watch.is_over)
+			if (!commands_turn(client, &watch.credential, -1) && !watch.is_over)
 				end(&watch, EXIT_REFUSED);
 		}
 		show_end(&watch.show);
 	}
 	tgc_free(client);
+	credential_close(&watch.credential);
 	return watch.is_over ? watch.status : EXIT_SUCCESS;
 }

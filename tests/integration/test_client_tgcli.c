@@ -1,9 +1,11 @@
 /* tgcli as a user runs it, against a node whose every word is the test's. */
+#define _GNU_SOURCE
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/fake_node.h"
 #include "tests/support/process.h"
@@ -15,18 +17,36 @@
 static struct fake_node node;
 static struct process *tgcli;
 static size_t output_at, error_at;
+static char token_path[40];
 
 static void set_up(void)
 {
 	fake_node_open(&node);
 	tgcli = NULL;
 	output_at = error_at = 0;
+	snprintf(token_path, sizeof token_path, "/tmp/tracegate-token-XXXXXX");
+	int fd = mkstemp(token_path);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
 }
 
 static void tear_down(void)
 {
 	process_free(tgcli);
 	fake_node_close(&node);
+	unlink(token_path);
+}
+
+/* Replaced as a whole, as whoever renews tokens does it. */
+static void write_token(const char *text)
+{
+	char path[sizeof token_path + 8];
+	snprintf(path, sizeof path, "%s.new", token_path);
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(path, token_path), 0);
 }
 
 /* Starts it with the node's url behind the command. */
@@ -226,6 +246,159 @@ START_TEST(ping_measures_and_gives_up_where_nobody_answers)
 }
 END_TEST
 
+/* --- Tokens that stand in a file ------------------------------------------------------------------------------------ */
+
+#define EXPIRING "{\"op\":\"notice\",\"code\":\"tokenExpiring\",\"expiresAt\":1}"
+#define RESUMED(id) "{\"id\":" id ",\"op\":\"subscribe\",\"filter\":{},\"since\":\"1-0.aa\"}"
+
+static void expect_shown(const char *token)
+{
+	char line[64];
+	snprintf(line, sizeof line, "Authorization: Bearer %s\r\n", token);
+	ck_assert_msg(strstr(node.head.bytes, line) != NULL, "%s is not in %s", line, node.head.bytes);
+}
+
+/* A watch by the token "old", which has shown one event. */
+static void start_watch(void)
+{
+	write_token(" old\n");
+	START("watch", "--token-file", token_path);
+	fake_node_welcome(&node, NULL, 0);
+	expect_shown("old");
+	expect_request("{\"id\":1,\"op\":\"subscribe\",\"filter\":{}}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"sub\":\"k\",\"cursor\":\"0-0.aa\"}}");
+	fake_node_send(&node, BATCH("1-0.aa", EVENT("1-0", "1")));
+	expect_line(PROCESS_OUTPUT, "trace:s1 1");
+}
+
+/* It comes again by that token, and goes on where it was. */
+static void expect_return(const char *token, const char *request)
+{
+	fake_node_welcome(&node, NULL, 0);
+	expect_shown(token);
+	expect_request(request);
+}
+
+static void refuse_upgrade(void)
+{
+	fake_node_accept(&node, NULL);
+	fake_node_write(&node, slice_of("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+	fake_node_expect_end(&node, NULL);
+}
+
+START_TEST(brings_the_new_token_of_its_file_when_the_node_warns)
+{
+	start_watch();
+	write_token("new\n");
+	fake_node_send(&node, EXPIRING);
+	expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
+	fake_node_send(&node, "{\"id\":2,\"ok\":{\"identity\":\"ann\",\"expiresAt\":null}}");
+	expect_line(PROCESS_ERROR, "goes on with the new token of ");
+	fake_node_send(&node, BATCH("2-0.aa", EVENT("2-0", "2")));
+	expect_line(PROCESS_OUTPUT, "trace:s1 2");
+	fake_node_cut(&node);
+	expect_return("new", "{\"id\":3,\"op\":\"subscribe\",\"filter\":{},\"since\":\"2-0.aa\"}");
+	process_signal(tgcli, SIGINT);
+	expect_end(0);
+	expect_output("trace:s1 1\ntrace:s1 2\n");
+}
+END_TEST
+
+START_TEST(looks_at_the_file_until_it_has_another_token)
+{
+	start_watch();
+	fake_node_send(&node, EXPIRING);
+	expect_line(PROCESS_ERROR, "the same token as before; looking for another one until then");
+	write_token("");
+	write_token("new");
+	expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
+	fake_node_send(&node, "{\"id\":2,\"ok\":{\"identity\":\"ann\",\"expiresAt\":null}}");
+	expect_line(PROCESS_ERROR, "goes on with the new token of ");
+}
+END_TEST
+
+START_TEST(comes_back_with_another_token_when_its_own_has_expired)
+{
+	start_watch();
+	write_token("new");
+	fake_node_send_close(&node, 4401, "the token has expired");
+	expect_line(PROCESS_ERROR, "the token has expired (4401)");
+	expect_line(PROCESS_ERROR, "goes on with the new token of ");
+	fake_node_expect_end(&node, NULL);
+	expect_return("new", RESUMED("2"));
+	fake_node_send(&node, "{\"id\":2,\"ok\":{\"sub\":\"k\",\"cursor\":\"1-0.aa\",\"recovered\":true}}");
+	fake_node_send_close(&node, 4401, "the token has expired");
+	expect_line(PROCESS_ERROR, ": the same token as before: put a good one there and start again");
+	expect_end(1);
+	expect_output("trace:s1 1\n");
+}
+END_TEST
+
+/* What it could not have in place it has with the next connection, if that was for another reason than the token itself. */
+START_TEST(a_token_that_does_not_fit_the_connection_is_for_the_next_one)
+{
+	for (int is_bad = 0; is_bad < 2; is_bad++) {
+		error_at = output_at = 0;
+		start_watch();
+		write_token("new");
+		fake_node_send(&node, EXPIRING);
+		expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
+		fake_node_send(&node, is_bad ? "{\"id\":2,\"error\":{\"code\":\"bad_credentials\",\"message\":\"no\",\"temporary\":false}}"
+					     : "{\"id\":2,\"error\":{\"code\":\"identity_mismatch\",\"message\":\"no\",\"temporary\":false}}");
+		expect_line(PROCESS_ERROR, is_bad ? "tgcli: bad_credentials: no" : "tgcli: identity_mismatch: no");
+		fake_node_send_close(&node, 4401, "it has ended");
+		fake_node_expect_end(&node, NULL);
+		if (is_bad) {
+			expect_line(PROCESS_ERROR, "put a good one there and start again");
+			expect_end(1);
+		} else {
+			expect_return("new", RESUMED("3"));
+			process_signal(tgcli, SIGINT);
+			expect_end(0);
+			fake_node_expect_end(&node, NULL);
+			process_free(tgcli);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_request_is_asked_again_by_another_token)
+{
+	write_token("old");
+	START("history", "--token-file", token_path);
+	fake_node_accept(&node, NULL);
+	expect_shown("old");
+	write_token("new");
+	fake_node_write(&node, slice_of("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+	fake_node_expect_end(&node, NULL);
+	expect_return("new", "{\"id\":1,\"op\":\"history\",\"filter\":{},\"limit\":1000}");
+	fake_node_send(&node, "{\"id\":1,\"ok\":{\"events\":0,\"next\":null}}");
+	expect_end(0);
+	fake_node_expect_end(&node, NULL);
+	process_free(tgcli);
+	START("ping", "--token-file", token_path);
+	refuse_upgrade();
+	expect_end(1);
+}
+END_TEST
+
+START_TEST(a_token_is_given_in_one_way)
+{
+	static const char *const texts[] = {"", "two words", "line\nline"};
+	START("watch", "--token", "a", "--token-file", token_path);
+	expect_end(2);
+	expect_line(PROCESS_ERROR, "--token-file: not together with --token");
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		process_free(tgcli);
+		error_at = 0;
+		write_token(texts[i]);
+		START("watch", "--token-file", token_path);
+		expect_end(2);
+		expect_line(PROCESS_ERROR, "not one token or API key, and nothing else");
+	}
+}
+END_TEST
+
 static const char *const mistakes[][4] = {
 	{"juggle"},
 	{"watch", "--format", "xml"},
@@ -236,6 +409,7 @@ static const char *const mistakes[][4] = {
 	{"watch", "--token"},
 	{"watch", "--url", "ftp://a"},
 	{"watch", "--token", "a\nb"},
+	{"watch", "--token-file", "/nothing"},
 	{"history", "--since", "5"},
 	{"history", "--at", "5"},
 	{"state", "--at", "5"},
@@ -270,6 +444,12 @@ int main(void)
 	tcase_add_test(tests, state_shows_what_changed);
 	tcase_add_test(tests, publish_says_the_id_or_the_error);
 	tcase_add_test(tests, ping_measures_and_gives_up_where_nobody_answers);
+	tcase_add_test(tests, brings_the_new_token_of_its_file_when_the_node_warns);
+	tcase_add_test(tests, looks_at_the_file_until_it_has_another_token);
+	tcase_add_test(tests, comes_back_with_another_token_when_its_own_has_expired);
+	tcase_add_test(tests, a_token_that_does_not_fit_the_connection_is_for_the_next_one);
+	tcase_add_test(tests, a_request_is_asked_again_by_another_token);
+	tcase_add_test(tests, a_token_is_given_in_one_way);
 	tcase_add_loop_test(tests, a_mistake_on_the_command_line_is_told, 0, sizeof mistakes / sizeof mistakes[0]);
 	return suite_run(suite);
 }
