@@ -17,18 +17,24 @@ static void print(FILE *stream, const struct buf *text)
 	fwrite(text->bytes, 1, text->len, stream);
 }
 
-/* With the files that hold keys, which only the room that uses them can judge. */
+/* With the files that hold keys, which only the rooms that use them can judge. */
 static int check(const struct config *config)
 {
 	char why[256];
 	struct auth *auth = NULL;
-	if (keys_open(config, &auth, why) != OK) {
+	struct tls_keys *tls_keys = NULL;
+	enum err error = keys_open(config, &auth, why);
+	if (error == OK)
+		error = keys_open_tls(config, &tls_keys, why);
+	if (error != OK)
 		fprintf(stderr, "%s\n", why);
-		return EXIT_CONFIG;
-	}
+	else
+		puts("The configuration is valid.");
+	if (tls_keys && tls_keys_have_old_list(tls_keys, why))
+		fprintf(stderr, "%s\n", why);
+	tls_keys_free(tls_keys);
 	auth_free(auth);
-	puts("The configuration is valid.");
-	return 0;
+	return error == OK ? 0 : EXIT_CONFIG;
 }
 
 /* What the command line asked for; all but running is printing. */

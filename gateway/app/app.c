@@ -233,23 +233,6 @@ static struct connections *count_connections(const struct config *config)
 	return connections_new(&limits);
 }
 
-static enum err start_tls(struct app *app, char why[256])
-{
-	const struct config *config = app->config;
-	const char *auth = config->tls_client_auth;
-	struct tls_keys_settings settings = {
-		.certificate_file = config->tls_certificate_file,
-		.key_file = config->tls_key_file,
-		.client_ca_file = config->tls_client_ca_file,
-		.client_auth = strcmp(auth, "no") == 0	       ? TLS_CLIENT_AUTH_NO
-			       : strcmp(auth, "optional") == 0 ? TLS_CLIENT_AUTH_OPTIONAL
-							       : TLS_CLIENT_AUTH_REQUIRED,
-		.is_1_3_only = strcmp(config->tls_min_version, "1.3") == 0,
-		.speaks_http2 = config->http2_enabled,
-	};
-	return *config->tls_certificate_file ? tls_keys_new(&settings, &app->tls_keys, why) : OK;
-}
-
 static enum err start(struct app *app, char why[256])
 {
 	const struct config *config = app->config;
@@ -267,7 +250,7 @@ static enum err start(struct app *app, char why[256])
 	if (error == OK && config->history_enabled)
 		error = historian_start(config, app->node.name, on_answer, &app->historian, why);
 	if (error == OK)
-		error = start_tls(app, why);
+		error = keys_open_tls(config, &app->tls_keys, why);
 	if (error == OK)
 		error = start_workers(app, why);
 	if (error != OK)

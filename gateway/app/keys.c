@@ -1,5 +1,7 @@
 #include "gateway/app/keys.h"
 
+#include <string.h>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
@@ -41,4 +43,22 @@ bool keys_refresh(struct auth *auth)
 		}
 	}
 	return has_changed;
+}
+
+enum err keys_open_tls(const struct config *config, struct tls_keys **ret_keys, char ret_why[TLS_KEYS_WHY_MAX])
+{
+	const char *auth = config->tls_client_auth;
+	const struct tls_keys_settings settings = {
+		.certificate_file = config->tls_certificate_file,
+		.key_file = config->tls_key_file,
+		.client_ca_file = config->tls_client_ca_file,
+		.client_crl_file = config->tls_client_crl_file,
+		.client_auth = strcmp(auth, "no") == 0	       ? TLS_CLIENT_AUTH_NO
+			       : strcmp(auth, "optional") == 0 ? TLS_CLIENT_AUTH_OPTIONAL
+							       : TLS_CLIENT_AUTH_REQUIRED,
+		.is_1_3_only = strcmp(config->tls_min_version, "1.3") == 0,
+		.speaks_http2 = config->http2_enabled,
+	};
+	*ret_keys = NULL;
+	return *config->tls_certificate_file ? tls_keys_new(&settings, ret_keys, ret_why) : OK;
 }

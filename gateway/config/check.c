@@ -130,7 +130,14 @@ static void check_tls(struct load *load)
 		report(load, OPTION_tls_listen, NULL, "needs tls.certificate_file");
 	if (!has_certificate && *config->tls_key_file)
 		report(load, OPTION_tls_key_file, NULL, "needs tls.certificate_file");
-	if (!is_right(load, OPTION_tls_client_auth) || strcmp(config->tls_client_auth, "no") == 0)
+	if (!is_right(load, OPTION_tls_client_auth))
+		return;
+	bool asks_clients = strcmp(config->tls_client_auth, "no") != 0;
+	if (*config->tls_client_crl_file && !asks_clients)
+		report(load, OPTION_tls_client_crl_file, NULL, "needs tls.client_auth = optional or required");
+	if (*config->tls_client_crl_file && !*config->tls_client_ca_file)
+		report(load, OPTION_tls_client_crl_file, NULL, "needs tls.client_ca_file");
+	if (!asks_clients)
 		return;
 	if (!has_certificate)
 		report(load, OPTION_tls_client_auth, NULL, "needs tls.certificate_file");

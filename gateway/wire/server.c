@@ -38,7 +38,8 @@ struct server {
 	size_t listener_count;
 	struct arrivals arrivals, tls_arrivals;
 	struct tls_relays relays;
-	struct tls_keys *tls_keys; /* to look after; NULL: none, or another server does */
+	struct tls_keys *tls_keys; /* NULL: none */
+	bool keeps_tls_keys;       /* it looks after them; for each node one server does */
 	uv_timer_t look;
 	struct greeter greeter;
 	struct farewell farewell;
@@ -119,7 +120,9 @@ static void on_arrived_for_tls(void *context, int fd, const struct admission *ad
 static void on_look(uv_timer_t *look)
 {
 	struct server *server = look->data;
-	tls_keys_look(server->tls_keys);
+	if (server->keeps_tls_keys)
+		tls_keys_look(server->tls_keys);
+	tls_relays_look(&server->relays);
 }
 
 static void on_upgraded(void *context, const struct handshake *handshake)
@@ -193,7 +196,8 @@ static void open_relays(struct server *server, const struct server_settings *set
 	tls_relays_init(&server->relays, &server->loop, &relays);
 	uv_timer_init(&server->loop, &server->look);
 	server->look.data = server;
-	server->tls_keys = settings->joins_listeners ? NULL : settings->tls_keys;
+	server->tls_keys = settings->tls_keys;
+	server->keeps_tls_keys = !settings->joins_listeners;
 	if (server->tls_keys)
 		uv_timer_start(&server->look, on_look, 0, TLS_LOOK_MS);
 }

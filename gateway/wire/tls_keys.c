@@ -2,6 +2,7 @@
 #include "gateway/wire/tls_keys.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,10 @@
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/wire/openssl.h"
+#include "gateway/wire/revocation.h"
 
 #define ROOM "wire"
-#define FILES 3
+#define FILES 4
 #define SECURITY_LEVEL 2 /* at least 112 bits: RSA of 2048, no SHA-1 in signatures (SSL_CTX_set_security_level(3)) */
 #define RENEW_MS ((uint64_t)12 * 3600 * 1000)
 #define TICKETS 1
@@ -33,11 +35,20 @@ struct stamps {
 	struct stamp of[FILES];
 };
 
+/* What the files held, read together. The lists are beside the context, which lives as long as the last session that it began: they can
+ * be long, and are of use in a handshake alone. */
+struct reading {
+	SSL_CTX *context;
+	struct revocation revocation;
+};
+
 struct tls_keys {
 	struct tls_keys_settings settings;
-	pthread_mutex_t lock; /* protects context, the pointer */
-	SSL_CTX *context;
+	pthread_mutex_t lock; /* protects the reading: who changes it is the thread that looks */
+	struct reading reading;
+	atomic_uint readings;
 	/* Of the thread that looks: */
+	bool has_told_of_old_list;
 	struct stamps tried, seen; /* when files were read last, well or not; at the last look */
 	uint64_t read_ms;
 };
@@ -59,6 +70,7 @@ static void take_stamps(const struct tls_keys_settings *settings, struct stamps 
 	take_stamp(settings->certificate_file, &ret_stamps->of[0]);
 	take_stamp(settings->key_file, &ret_stamps->of[1]);
 	take_stamp(settings->client_ca_file, &ret_stamps->of[2]);
+	take_stamp(settings->client_crl_file, &ret_stamps->of[3]);
 }
 
 static bool is_same_stamp(const struct stamp *a, const struct stamp *b)
@@ -76,6 +88,13 @@ static bool are_same(const struct stamps *a, const struct stamps *b)
 	return true;
 }
 
+static bool tell(char why[TLS_KEYS_WHY_MAX], const char *option, const char *path, const char *reason)
+{
+	snprintf(why, TLS_KEYS_WHY_MAX, "%s: %.120s: %s", option, path, reason);
+	ERR_clear_error();
+	return false;
+}
+
 /* The first error is the cause, those behind it are where it passed. */
 static bool explain(char why[TLS_KEYS_WHY_MAX], const char *option, const char *path)
 {
@@ -86,9 +105,7 @@ static bool explain(char why[TLS_KEYS_WHY_MAX], const char *option, const char *
 		reason = strerror_r(ERR_GET_REASON(error), text, sizeof text);
 	else if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED) /* what OpenSSL 3 says where it finds nothing that it knows */
 		reason = "nothing in it that OpenSSL can read";
-	snprintf(why, TLS_KEYS_WHY_MAX, "%s: %.120s: %s", option, path, reason ? reason : "OpenSSL gives no reason");
-	ERR_clear_error();
-	return false;
+	return tell(why, option, path, reason ? reason : "OpenSSL gives no reason");
 }
 
 /* A key with a passphrase is refused: nobody is there to type it. */
@@ -146,6 +163,19 @@ static bool load_client_ca(SSL_CTX *context, const struct tls_keys_settings *set
 	return true;
 }
 
+static bool load_lists(struct reading *reading, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+{
+	const char *reason;
+	if (settings->client_auth == TLS_CLIENT_AUTH_NO || !*settings->client_crl_file)
+		return true;
+	SSL_CTX_set_options(reading->context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(reading->context, 0);
+	if (revocation_read(settings->client_ca_file, settings->client_crl_file, &reading->revocation, &reason))
+		return true;
+	return reason ? tell(why, "tls.client_crl_file", settings->client_crl_file, reason)
+		      : explain(why, "tls.client_crl_file", settings->client_crl_file);
+}
+
 /* Sessions are resumed by tickets alone, so that nothing of a client stays in memory. A peer that ends without a word is no error of
  * TLS: what stands in the stream says for itself where it ends. */
 static void set_behaviour(SSL_CTX *context, const struct tls_keys_settings *settings)
@@ -163,20 +193,27 @@ static void set_behaviour(SSL_CTX *context, const struct tls_keys_settings *sett
 	SSL_CTX_set_alpn_select_cb(context, on_alpn, (void *)(uintptr_t)settings);
 }
 
-/* NULL: why says why. */
-static SSL_CTX *read_files(const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+/* False: why says why. */
+static bool read_files(const struct tls_keys_settings *settings, struct reading *ret_reading, char why[TLS_KEYS_WHY_MAX])
 {
 	ERR_clear_error();
-	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-	if (!context) {
-		explain(why, "TLS", "cannot start");
-		return NULL;
-	}
-	set_behaviour(context, settings);
-	if (load_pair(context, settings, why) && load_client_ca(context, settings, why))
-		return context;
-	SSL_CTX_free(context);
-	return NULL;
+	struct reading reading = {.context = SSL_CTX_new(TLS_server_method())};
+	if (!reading.context)
+		return explain(why, "TLS", "cannot start");
+	set_behaviour(reading.context, settings);
+	bool is_good = load_pair(reading.context, settings, why) && load_client_ca(reading.context, settings, why) &&
+		       load_lists(&reading, settings, why);
+	if (is_good)
+		*ret_reading = reading;
+	else
+		SSL_CTX_free(reading.context);
+	return is_good;
+}
+
+static void forget(struct reading *reading)
+{
+	SSL_CTX_free(reading->context);
+	revocation_fini(&reading->revocation);
 }
 
 static int64_t expiry_of(SSL_CTX *context)
@@ -200,8 +237,7 @@ enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys 
 	take_stamps(&keys->settings, &keys->tried);
 	keys->seen = keys->tried;
 	keys->read_ms = clock_mono_ms();
-	keys->context = read_files(&keys->settings, ret_why);
-	if (!keys->context) {
+	if (!read_files(&keys->settings, &keys->reading, ret_why)) {
 		tls_keys_free(keys);
 		return ERR_IO;
 	}
@@ -213,7 +249,7 @@ void tls_keys_free(struct tls_keys *keys)
 {
 	if (!keys)
 		return;
-	SSL_CTX_free(keys->context);
+	forget(&keys->reading);
 	pthread_mutex_destroy(&keys->lock);
 	free(keys);
 }
@@ -221,37 +257,97 @@ void tls_keys_free(struct tls_keys *keys)
 struct ssl_st *tls_keys_session(struct tls_keys *keys)
 {
 	pthread_mutex_lock(&keys->lock);
-	SSL *session = SSL_new(keys->context); /* holds a reference to the context */
+	SSL *session = SSL_new(keys->reading.context); /* holds a reference to the context */
+	X509_STORE *store = keys->reading.revocation.store;
+	if (session && store && SSL_set1_verify_cert_store(session, store) != 1) {
+		SSL_free(session);
+		session = NULL;
+	}
 	pthread_mutex_unlock(&keys->lock);
 	return session;
 }
 
-static void put_in_place(struct tls_keys *keys, SSL_CTX *context)
+bool tls_keys_admit(struct tls_keys *keys, struct ssl_st *session)
+{
+	SSL_set0_verify_cert_store(session, NULL);
+	return !tls_keys_have_revoked(keys, session);
+}
+
+unsigned tls_keys_readings(const struct tls_keys *keys)
+{
+	return atomic_load(&keys->readings);
+}
+
+bool tls_keys_have_revoked(struct tls_keys *keys, const struct ssl_st *session)
+{
+	if (!*keys->settings.client_crl_file)
+		return false;
+	pthread_mutex_lock(&keys->lock);
+	X509_STORE *store = keys->reading.revocation.store;
+	if (store)
+		X509_STORE_up_ref(store);
+	pthread_mutex_unlock(&keys->lock);
+	bool is_revoked = store && revocation_holds(store, session);
+	X509_STORE_free(store);
+	return is_revoked;
+}
+
+bool tls_keys_have_old_list(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX])
+{
+	const struct revocation *revocation = &keys->reading.revocation;
+	if (!revocation->store || revocation->good_until_s > (int64_t)(clock_wall_ms() / MS_PER_S))
+		return false;
+	snprintf(ret_what, TLS_KEYS_WHY_MAX,
+		 "tls.client_crl_file: %.100s: the list of %s is out of date: certificates below it are refused", keys->settings.client_crl_file,
+		 revocation->authority);
+	return true;
+}
+
+static void set_gauges(const struct tls_keys *keys)
+{
+	int64_t until_s = keys->reading.revocation.good_until_s;
+	metric_gauge_set(METRIC_TLS_EXPIRY, expiry_of(keys->reading.context));
+	metric_gauge_set(METRIC_TLS_LISTS_EXPIRY, until_s < INT64_MAX ? until_s : 0);
+}
+
+static void put_in_place(struct tls_keys *keys, const struct reading *reading)
 {
 	pthread_mutex_lock(&keys->lock);
-	SSL_CTX *before = keys->context;
-	keys->context = context;
+	struct reading before = keys->reading;
+	keys->reading = *reading;
 	pthread_mutex_unlock(&keys->lock);
-	SSL_CTX_free(before);
-	metric_gauge_set(METRIC_TLS_EXPIRY, expiry_of(context));
+	atomic_fetch_add(&keys->readings, 1);
+	forget(&before);
+	keys->has_told_of_old_list = false;
+	set_gauges(keys);
 }
 
 static void read_again(struct tls_keys *keys, const struct stamps *stamps, bool has_changed)
 {
 	char why[TLS_KEYS_WHY_MAX] = "";
-	SSL_CTX *context = read_files(&keys->settings, why);
+	struct reading reading;
+	bool is_good = read_files(&keys->settings, &reading, why);
 	keys->tried = *stamps;
 	keys->read_ms = clock_mono_ms();
-	if (!context) {
+	if (!is_good) {
 		metric_add(METRIC_TLS_RELOADS_FAILED, 1);
 		log_error(ROOM, "the changed certificate files are of no use; the node goes on with those before",
 			  log_text("cause", why));
 		return;
 	}
-	put_in_place(keys, context);
+	put_in_place(keys, &reading);
 	metric_add(METRIC_TLS_RELOADS, has_changed);
 	if (has_changed)
 		log_info(ROOM, "certificate files read again", log_text("file", keys->settings.certificate_file));
+}
+
+static void tell_of_old_list(struct tls_keys *keys)
+{
+	char what[TLS_KEYS_WHY_MAX];
+	if (keys->has_told_of_old_list || !tls_keys_have_old_list(keys, what))
+		return;
+	keys->has_told_of_old_list = true;
+	log_error(ROOM, "a revocation list is out of date", log_text("cause", what));
 }
 
 /* Who writes two files one after the other is not caught between them, when they are still from one look to the next. */
@@ -262,7 +358,8 @@ void tls_keys_look(struct tls_keys *keys)
 	bool is_still = are_same(&now, &keys->seen);
 	bool has_changed = !are_same(&now, &keys->tried);
 	keys->seen = now;
-	metric_gauge_set(METRIC_TLS_EXPIRY, expiry_of(keys->context));
+	set_gauges(keys);
 	if (is_still && (has_changed || clock_mono_ms() - keys->read_ms >= RENEW_MS))
 		read_again(keys, &now, has_changed);
+	tell_of_old_list(keys);
 }

@@ -1,8 +1,10 @@
 /* The certificate and the key by which this node speaks TLS, and what it asks of its clients. One for the node: every
- * worker begins sessions with it, one of them looks from time to time whether the files have changed. A changed pair that is
- * whole takes the place of the one before; one that is not leaves it there. Sessions that began keep what they began with.
+ * worker begins sessions with it, one of them looks from time to time whether the files have changed. Changed files that are
+ * whole take the place of those before; one that is not leaves all of them there. Sessions that began keep what they began with,
+ * but for a certificate that new lists revoke: who owns a session asks for it.
  * Tickets, by which clients resume, are sealed with keys of this process that are never written down and change with every
- * reading of the files, twice a day at least. */
+ * reading of the files, twice a day at least. Where there are revocation lists there are no tickets: each handshake is held against
+ * them. */
 #ifndef GATEWAY_WIRE_TLS_KEYS_H
 #define GATEWAY_WIRE_TLS_KEYS_H
 
@@ -20,6 +22,7 @@ enum tls_client_auth { TLS_CLIENT_AUTH_NO, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_
 struct tls_keys_settings {
 	const char *certificate_file, *key_file; /* PEM; the key may be empty: it is in the certificate's file */
 	const char *client_ca_file;              /* PEM; empty: none */
+	const char *client_crl_file;             /* PEM, only with the one before; empty: none */
 	enum tls_client_auth client_auth;
 	bool is_1_3_only;  /* else TLS 1.2 too */
 	bool speaks_http2; /* h2 is offered too (ALPN) */
@@ -30,8 +33,17 @@ enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys 
 	MUST_USE;
 void tls_keys_free(struct tls_keys *keys); /* NULL is fine */
 
-struct ssl_st *tls_keys_session(struct tls_keys *keys); /* of a server, owned by the caller; NULL: no memory. Any thread */
-/* Reads the files again if they changed and have been still since the call before. One thread. */
-void tls_keys_look(struct tls_keys *keys);
+/* Any thread: */
+struct ssl_st *tls_keys_session(struct tls_keys *keys); /* of a server, owned by the caller; NULL: no memory */
+/* Once, when its handshake is over. False: a list that was read meanwhile revokes its client's certificate. */
+bool tls_keys_admit(struct tls_keys *keys, struct ssl_st *session);
+unsigned tls_keys_readings(const struct tls_keys *keys); /* another number whenever there are other lists */
+/* Whether the lists that there are now revoke the certificate of an admitted session's client. */
+bool tls_keys_have_revoked(struct tls_keys *keys, const struct ssl_st *session);
+
+/* One thread: */
+void tls_keys_look(struct tls_keys *keys); /* reads the files again if they changed and have been still since the call before */
+/* Whether a revocation list is out of date by now; ret_what says which, and what comes of it. */
+bool tls_keys_have_old_list(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX]);
 
 #endif

@@ -190,9 +190,20 @@ static int open_pair(struct tls_relay *relay)
 	return pair[1];
 }
 
+static void tell_of_revoked(const struct tls_relay *relay)
+{
+	log_info(ROOM, "a connection is cut off: its client certificate was revoked", log_ip("address", &relay->admission.client));
+}
+
 static void open_relay(struct tls_relay *relay)
 {
 	struct tls_relays *owner = relay->owner;
+	if (!tls_keys_admit(owner->settings.keys, relay->ssl)) {
+		metric_add(METRIC_TLS_ERRORS_CERTIFICATE, 1);
+		tell_of_revoked(relay);
+		tls_relay_end(relay);
+		return;
+	}
 	int fd = open_pair(relay);
 	if (fd < 0) {
 		metric_add(METRIC_REFUSED_DESCRIPTORS, 1);
@@ -249,6 +260,8 @@ static void fail_handshake(struct tls_relay *relay, int error)
 			 ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 	metric_add(is_closed ? METRIC_TLS_ERRORS_CLOSED : class_of(reason), 1);
 	const char *text = ERR_reason_error_string(reason);
+	if (ERR_GET_REASON(reason) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+		text = X509_verify_cert_error_string(SSL_get_verify_result(relay->ssl));
 	log_debug(ROOM, "TLS handshake failed", log_text("cause", is_closed || !text ? "closed" : text),
 		  log_ip("address", &relay->admission.client));
 	if (!is_closed && ERR_GET_REASON(reason) == SSL_R_HTTP_REQUEST)
@@ -357,6 +370,21 @@ void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission
 	struct admission lost = *admission;
 	connections_release(relays->settings.connections, &lost);
 	close(fd);
+}
+
+void tls_relays_look(struct tls_relays *relays)
+{
+	unsigned readings = tls_keys_readings(relays->settings.keys);
+	if (relays->readings == readings)
+		return;
+	relays->readings = readings;
+	LIST_FOREACH(&relays->relays, at, following) {
+		struct tls_relay *relay = LIST_ENTRY(at, struct tls_relay, link);
+		if (relay->phase == TLS_SHAKING || !tls_keys_have_revoked(relays->settings.keys, relay->ssl))
+			continue;
+		tell_of_revoked(relay);
+		tls_relay_end(relay);
+	}
 }
 
 static struct tls_relay *find(const struct tls_relays *relays, int fd)

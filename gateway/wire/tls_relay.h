@@ -39,6 +39,7 @@ struct tls_relays {
 	struct list relays;
 	struct table open; /* by the cookie of the other end */
 	size_t leaving_count;
+	unsigned readings; /* of the keys, when their lists were last asked about all relays */
 	struct deadlines handshakes, leavings;
 	bool is_closing;
 };
@@ -50,6 +51,8 @@ void tls_relays_close(struct tls_relays *relays);
 
 /* Owns both from now on. The handshake must be over by head_due_ns. */
 void tls_relays_accept(struct tls_relays *relays, int fd, const struct admission *admission, uint64_t head_due_ns);
+/* Ends, both ways and without a word, those whose clients' certificates were revoked since. From time to time. */
+void tls_relays_look(struct tls_relays *relays);
 
 bool tls_relays_have(const struct tls_relays *relays, int fd); /* whether it is the other end of one: its client speaks TLS */
 /* How far the client of any socket has come, as in port.h. */

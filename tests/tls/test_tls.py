@@ -1,6 +1,5 @@
 """TLS towards clients: what they get over it is what they get without, and who speaks it badly, slowly or not at all hurts nobody."""
 import http.client
-import json
 import os
 import re
 import resource
@@ -10,108 +9,16 @@ import ssl
 import struct
 import subprocess
 import time
-import unittest
-import warnings
 
 import certificates
 import support
+import tls_case
 import websocket
 
-HANDSHAKE_MS = 800
 STRANGERS = 1000
 
 
-def series(node, name):
-    """The sum of a metric's series; name may hold the labels."""
-    total = 0.0
-    for line in support.http_get(node.admin_port, "/metrics")[1].splitlines():
-        if line.startswith(f"tracegate_{name}"):
-            total += float(line.split()[-1])
-    return total
-
-
-def descriptors(node):
-    return len(os.listdir(f"/proc/{node.child.pid}/fd"))
-
-
-def counts_memory():
-    """A sanitizer keeps what was freed."""
-    with open(support.GATEWAY, "rb") as program:
-        return b"__asan_init" not in program.read()
-
-
-def resident_mib(node):
-    """Resident memory, where that says something."""
-    if not counts_memory():
-        return 0
-    with open(f"/proc/{node.child.pid}/status") as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
-
-
-class Tls(unittest.TestCase):
-    def setUp(self):
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the old versions that are to be refused
-        self.authority = certificates.Authority(self)
-        self.certificate, self.key = self.authority.issue("localhost", "server")
-        self.redis = support.start_redis(self)
-
-    def start(self, *options):
-        """A node with a plain port, .port, and one that speaks TLS, .tls_port."""
-        tls_port = support.free_ports(4) + 3
-        node = support.start_node(self, self.redis.port, "--preset", "test", "--tls.listen", f"127.0.0.1:{tls_port}",
-                                  "--tls.certificate_file", self.certificate, "--tls.key_file", self.key,
-                                  "--handshake.timeout", f"{HANDSHAKE_MS}ms", *options)
-        node.tls_port = tls_port
-        self.addCleanup(self.end_well, node)
-        return node
-
-    def end_well(self, node):
-        """It drains, and a sanitizer that it was built with has nothing to say, of leaks neither."""
-        if node.child.stdout.closed:
-            return
-        node.child.terminate()
-        self.assertEqual(node.wait(), 0, node.output)
-        node.child.stdout.close()
-        self.assertNotIn("Sanitizer", node.output)
-
-    def context(self, certificate=None):
-        context = ssl.create_default_context(cafile=self.authority.file)
-        if certificate:
-            context.load_cert_chain(*certificate)
-        return context
-
-    def connect(self, node, context=None):
-        plain = socket.create_connection(("127.0.0.1", node.tls_port), support.DEADLINE_S)
-        try:
-            tls = (context or self.context()).wrap_socket(plain, server_hostname="localhost")
-        except Exception:
-            plain.close()
-            raise
-        self.addCleanup(tls.close)
-        return tls
-
-    def open(self, node, context=None):
-        client = websocket.WebSocket(node.tls_port, self.connect(node, context))
-        self.assertIn('"op":"welcome"', client.next())
-        return client
-
-    def subscribe(self, client, **wishes):
-        client.send(json.dumps({"id": 1, "op": "subscribe", "channels": ["trace:*"], **wishes}))
-        self.assertIn('"ok"', client.next())
-
-    def expect_event(self, client, text):
-        while True:
-            message = client.next()
-            if text in message:
-                return message
-            self.assertFalse(message.startswith("CLOSE"), message)
-
-    def check(self, node, client):
-        """The client gets what is published now."""
-        text = f"probe{time.monotonic_ns()}"
-        support.publish(self.redis.port, "trace:s1", f'"{text}"')
-        self.expect_event(client, text)
-
+class Tls(tls_case.TlsCase):
     def test_serves_websocket_http_and_sse_beside_plain(self):
         node = self.start()
         tls, plain = self.open(node), websocket.WebSocket(node.port)
@@ -145,12 +52,6 @@ class Tls(unittest.TestCase):
         self.assertEqual(self.to_close(tls), "CLOSE 1000")
         self.assertEqual(tls.socket.recv(10), b"", "close_notify ends it, not a reset")
 
-    def to_close(self, client):
-        while True:
-            message = client.next()
-            if message.startswith("CLOSE"):
-                return message
-
     def test_certificate_without_addresses_of_its_own_makes_all_speak_tls(self):
         port = support.free_ports(2)
         node = support.Process(self, [support.GATEWAY, "--listen", f"127.0.0.1:{port}", "--admin.listen", f"127.0.0.1:{port + 1}",
@@ -161,7 +62,7 @@ class Tls(unittest.TestCase):
         client = self.open(node)
         self.subscribe(client)
         self.check(node, client)
-        self.assertGreater(series(node, "tls_certificate_expiry_timestamp_seconds"), time.time())
+        self.assertGreater(tls_case.series(node, "tls_certificate_expiry_timestamp_seconds"), time.time())
 
     def test_closes_reach_the_client_over_tls(self):
         node = self.start("--drain.time", "0s")
@@ -181,7 +82,7 @@ class Tls(unittest.TestCase):
         with self.assertRaises(ssl.SSLError):
             self.connect(node, context)
         self.assertEqual(self.connect(node).version(), "TLSv1.3")
-        support.wait_for("it is counted", lambda: series(node, 'tls_handshake_errors_total{reason="protocol"}') == 1)
+        support.wait_for("it is counted", lambda: tls_case.series(node, 'tls_handshake_errors_total{reason="protocol"}') == 1)
         self.end_well(node)
         node = self.start()
         self.assertEqual(self.connect(node, context).version(), "TLSv1.2")
@@ -209,18 +110,13 @@ class Tls(unittest.TestCase):
             # With TLS 1.3 the client hears of it only when it reads.
             with self.assertRaises((ssl.SSLError, ConnectionError)):
                 self.connect(node, context).recv(1)
-        support.wait_for("both are counted", lambda: series(node, 'tls_handshake_errors_total{reason="certificate"}') == 2)
+        support.wait_for("both are counted", lambda: tls_case.series(node, 'tls_handshake_errors_total{reason="certificate"}') == 2)
         self.end_well(node)
         node = self.start(*options, "optional")
         self.check_open(node, self.context(good))
         self.check_open(node, self.context())
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.connect(node, self.context(strange)).recv(1)
-
-    def check_open(self, node, context):
-        client = self.open(node, context)
-        self.subscribe(client)
-        self.check(node, client)
 
     def test_plain_http_on_the_tls_port_is_told(self):
         node = self.start()
@@ -235,12 +131,12 @@ class Tls(unittest.TestCase):
             plain.sendall(b"\x00" * 64)
             while plain.recv(65536):
                 pass
-        support.wait_for("it is counted", lambda: series(node, 'tls_handshake_errors_total{reason="not_tls"}') == 2)
+        support.wait_for("it is counted", lambda: tls_case.series(node, 'tls_handshake_errors_total{reason="not_tls"}') == 2)
         self.check_open(node, None)
 
     def test_silent_and_slow_handshakes_end_by_a_total_deadline(self):
         node = self.start()
-        before = descriptors(node)
+        before = tls_case.descriptors(node)
         resource.setrlimit(resource.RLIMIT_NOFILE, 2 * [resource.getrlimit(resource.RLIMIT_NOFILE)[1]])
         strangers = [socket.create_connection(("127.0.0.1", node.tls_port)) for _ in range(STRANGERS)]
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
@@ -250,7 +146,7 @@ class Tls(unittest.TestCase):
         self.check_open(node, None)
         self.assertLess(time.monotonic() - begun, 1)
         at = 8
-        while series(node, "handshakes") > 0:
+        while tls_case.series(node, "handshakes") > 0:
             for stranger in strangers[::2]:
                 try:
                     stranger.send(hello[at:at + 1], socket.MSG_DONTWAIT)
@@ -258,10 +154,10 @@ class Tls(unittest.TestCase):
                     pass
             at = min(at + 1, len(hello) - 1)
             self.assertLess(time.monotonic() - begun, 10, "they are still open")
-        self.assertEqual(series(node, 'tls_handshake_errors_total{reason="timeout"}'), STRANGERS)
+        self.assertEqual(tls_case.series(node, 'tls_handshake_errors_total{reason="timeout"}'), STRANGERS)
         for stranger in strangers:
             stranger.close()
-        support.wait_for("nothing is left of them", lambda: descriptors(node) <= before + 4)
+        support.wait_for("nothing is left of them", lambda: tls_case.descriptors(node) <= before + 4)
 
     def trickle(self, client, text, seconds):
         """A byte in each beat, all but the last one, until the time has passed; then the rest. What came back, if anything did."""
@@ -294,14 +190,14 @@ class Tls(unittest.TestCase):
         self.assertIsNone(self.trickle(slow, b"PROXY TCP4 192.0.2.1 10.0.0.1 4711 443\r\n", 1.5))
         self.assertEqual(self.trickle(slow, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), support.DEADLINE_S), b"")
         self.assertLess(time.monotonic() - begun, 4, "the TLS handshake had a time of its own")
-        self.assertEqual(series(node, 'tls_handshake_errors_total{reason="timeout"}'), 1)
+        self.assertEqual(tls_case.series(node, 'tls_handshake_errors_total{reason="timeout"}'), 1)
 
     def test_many_connections_leave_nothing(self):
         node = self.start()
         bystander = self.open(node)
         self.subscribe(bystander)
         self.check(node, bystander)
-        before = descriptors(node)
+        before = tls_case.descriptors(node)
         for turn in range(2):
             clients = [self.open(node) for _ in range(100)]
             for number, client in enumerate(clients):
@@ -313,11 +209,11 @@ class Tls(unittest.TestCase):
                     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.socket.close()
             self.check(node, bystander)
-            support.wait_for("no descriptor is left", lambda: descriptors(node) == before)
+            support.wait_for("no descriptor is left", lambda: tls_case.descriptors(node) == before)
             if turn == 0:
-                resident = resident_mib(node)
-        self.assertLess(resident_mib(node), resident + 4)
-        support.wait_for("the gauges are back", lambda: series(node, "tls_connections") == 1 and series(node, "connections ") == 1)
+                resident = tls_case.resident_mib(node)
+        self.assertLess(tls_case.resident_mib(node), resident + 4)
+        support.wait_for("the gauges are back", lambda: tls_case.series(node, "tls_connections") == 1 and tls_case.series(node, "connections ") == 1)
 
     def test_slow_reader_catches_up_with_bounded_memory(self):
         node = self.start("--slow.threshold", "64k", "--history.ring_bytes", "1m")
@@ -325,7 +221,7 @@ class Tls(unittest.TestCase):
         self.subscribe(slow)
         self.subscribe(bystander)
         self.check(node, bystander)
-        before = resident_mib(node)
+        before = tls_case.resident_mib(node)
         count, size = 6000, 4000
         publisher = subprocess.Popen(["redis-cli", "-p", str(self.redis.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         padding = "p" * size
@@ -338,8 +234,8 @@ class Tls(unittest.TestCase):
                 seen += len(re.findall(r'"n":\d+', bystander.next()))
         publisher.stdin.close()
         publisher.wait()
-        support.wait_for("it catches up", lambda: series(node, "subscriptions_catching_up") == 1)
-        self.assertLess(resident_mib(node), before + 20)
+        support.wait_for("it catches up", lambda: tls_case.series(node, "subscriptions_catching_up") == 1)
+        self.assertLess(tls_case.resident_mib(node), before + 20)
         numbers = []
         while len(numbers) < count:
             numbers += [int(n) for n in re.findall(r'"n":(\d+)', slow.next())]
@@ -358,19 +254,19 @@ class Tls(unittest.TestCase):
         self.subscribe(old)
         self.assertEqual(self.serial(node), self.serial_of(self.certificate))
         self.put(links, "second", *self.authority.issue("localhost", "second"))
-        support.wait_for("it is read", lambda: series(node, 'tls_reloads_total{result="ok"}') == 1)
+        support.wait_for("it is read", lambda: tls_case.series(node, 'tls_reloads_total{result="ok"}') == 1)
         self.assertEqual(self.serial(node), self.serial_of(self.certificate))
         self.check(node, old)
         good = self.serial_of(self.certificate)
         self.put(links, "broken", self.authority.issue("localhost", "third")[0], self.authority.issue("localhost", "fourth")[1])
-        support.wait_for("it is refused", lambda: series(node, 'tls_reloads_total{result="failed"}') == 1)
+        support.wait_for("it is refused", lambda: tls_case.series(node, 'tls_reloads_total{result="failed"}') == 1)
         self.assertEqual(self.serial(node), good)
         support.let_pass(3)
         node.read(0)
         self.assertEqual(node.output.count("of no use"), 1, node.output)
         self.assertIn("key values mismatch", node.output)
         os.remove(os.path.join(links, "tls.crt"))
-        support.wait_for("it is refused too", lambda: series(node, 'tls_reloads_total{result="failed"}') == 2)
+        support.wait_for("it is refused too", lambda: tls_case.series(node, 'tls_reloads_total{result="failed"}') == 2)
         self.check(node, old)
         self.assertEqual(self.serial(node), good)
 
@@ -433,10 +329,6 @@ class Tls(unittest.TestCase):
         node = self.start("--http2.enabled", "no")
         self.assertEqual(self.connect(node, context).selected_alpn_protocol(), "http/1.1")
 
-    def tgcli(self, *arguments):
-        done = subprocess.run([support.TGCLI, *arguments], capture_output=True, text=True, timeout=support.DEADLINE_S, check=False)
-        return done.returncode, done.stdout + done.stderr
-
     def test_tgcli_speaks_tls_and_checks_whom_it_speaks_to(self):
         node = self.start("--tls.client_auth", "optional", "--tls.client_ca_file", self.authority.file)
         strange = certificates.Authority(self, "another").file
@@ -467,7 +359,7 @@ class Tls(unittest.TestCase):
         watch = support.Process(self, [support.TGCLI, "watch", "--url", f"wss://localhost:{node.tls_port}", "--ca-file",
                                        self.authority.file, "--channel", "trace:*", "--count", "3000"])
         watch.wait_for_output("watching")
-        support.wait_for("it is subscribed", lambda: series(node, "subscriptions ") == 1)
+        support.wait_for("it is subscribed", lambda: tls_case.series(node, "subscriptions ") == 1)
         commands = "".join(f"PUBLISH trace:s1 '{{\"n\":{n},\"p\":\"{'p' * 3000}\"}}'\n" for n in range(3000))
         subprocess.run(["redis-cli", "-p", str(self.redis.port)], input=commands.encode(), stdout=subprocess.DEVNULL, check=True)
         self.assertEqual(watch.wait(), 0)
