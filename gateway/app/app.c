@@ -339,12 +339,14 @@ static void watch(struct app *app)
 {
 	if (metrics_join() != OK)
 		log_warn(ROOM, "out of memory, this thread counts nothing");
-	while (!wait_for_signal(KEYS_LOOK_MS * NS_PER_MS)) {
+	do {
+		if (app->tls_keys)
+			tls_keys_look(app->tls_keys);
 		if (!keys_refresh(app->auth))
 			continue;
 		for (size_t i = 0; i < app->worker_count; i++)
 			worker_auth_reloaded(app->workers[i]);
-	}
+	} while (!wait_for_signal(KEYS_LOOK_MS * NS_PER_MS));
 }
 
 static void log_ready(const struct app *app)

@@ -17,7 +17,7 @@
 
 /* A loop with nothing to do turns this often, so that others can see that it is not stuck. */
 #define IDLE_TURN_MS 500
-#define TLS_LOOK_MS 1000 /* how often the certificate files are looked at */
+#define TLS_LOOK_MS 1000 /* how often connections are held against new revocation lists */
 #define HTTP_RETRY_AFTER_S 2
 
 struct server {
@@ -38,8 +38,6 @@ struct server {
 	size_t listener_count;
 	struct arrivals arrivals, tls_arrivals;
 	struct tls_relays relays;
-	struct tls_keys *tls_keys; /* NULL: none */
-	bool keeps_tls_keys;       /* it looks after them; for each node one server does */
 	uv_timer_t look;
 	struct greeter greeter;
 	struct farewell farewell;
@@ -120,8 +118,6 @@ static void on_arrived_for_tls(void *context, int fd, const struct admission *ad
 static void on_look(uv_timer_t *look)
 {
 	struct server *server = look->data;
-	if (server->keeps_tls_keys)
-		tls_keys_look(server->tls_keys);
 	tls_relays_look(&server->relays);
 }
 
@@ -196,9 +192,7 @@ static void open_relays(struct server *server, const struct server_settings *set
 	tls_relays_init(&server->relays, &server->loop, &relays);
 	uv_timer_init(&server->loop, &server->look);
 	server->look.data = server;
-	server->tls_keys = settings->tls_keys;
-	server->keeps_tls_keys = !settings->joins_listeners;
-	if (server->tls_keys)
+	if (settings->tls_keys)
 		uv_timer_start(&server->look, on_look, 0, TLS_LOOK_MS);
 }
 

@@ -22,7 +22,7 @@ struct tls_keys;
 struct server_settings {
 	const struct slice *listen; /* host:port as in the option "listen" */
 	size_t listen_count;
-	struct tls_keys *tls_keys; /* shared by all workers, the first of them looks after it; NULL: no TLS */
+	struct tls_keys *tls_keys; /* shared by all workers, its owner looks after it; NULL: no TLS */
 	size_t tls_from;           /* addresses of listen from this one on speak TLS */
 	bool joins_listeners; /* another server of this process has these ports already; else they must be free */
 	struct auth *auth; /* judges credentials; shared by all workers */

@@ -1,5 +1,5 @@
 /* The certificate and the key by which this node speaks TLS, and what it asks of its clients. One for the node: every
- * worker begins sessions with it, one of them looks from time to time whether the files have changed. Changed files that are
+ * worker begins sessions with it, the main thread looks from time to time whether the files have changed. Changed files that are
  * whole take the place of those before; one that is not leaves all of them there. Sessions that began keep what they began with,
  * but for a certificate that new lists revoke: who owns a session asks for it.
  * Tickets, by which clients resume, are sealed with keys of this process that are never written down and change with every
@@ -41,7 +41,7 @@ unsigned tls_keys_readings(const struct tls_keys *keys); /* another number whene
 /* Whether the lists that there are now revoke the certificate of an admitted session's client. */
 bool tls_keys_have_revoked(struct tls_keys *keys, const struct ssl_st *session);
 
-/* One thread: */
+/* One thread, which may be busy with long lists for a while: */
 void tls_keys_look(struct tls_keys *keys); /* reads the files again if they changed and have been still since the call before */
 /* Whether a revocation list is out of date by now; ret_what says which, and what comes of it. */
 bool tls_keys_have_old_list(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX]);
