@@ -9,31 +9,13 @@
 #include "common/codec/wsframe.h"
 #include "gateway/auth/grants.h"
 #include "gateway/feed/intake.h"
-#include "gateway/history/page_make.h"
-#include "gateway/history/question.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/session.h"
-
-#define WALL_MS UINT64_C(1764031200123)
-#define LINES_MAX 64
-#define WAITING_MAX 16
-#define PAGE_ENTRIES 3
-#define EPOCH UINT64_C(0x00c0ffee00000000)
+#include "tests/fuzz/past.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static bool is_closed; /* by the session */
-static struct log_entry lines[LINES_MAX];
-static size_t line_count;
-static struct question *waiting[WAITING_MAX];
-static size_t waiting_count, answer_count;
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
 static bool is_clear(const struct port *port)
 {
 	(void)port;
@@ -61,87 +43,13 @@ static void note_close(struct port *port, uint16_t code, const char *reason)
 	is_closed = true;
 }
 
-/* A question too much is never answered. */
-static void note_question(void *context, struct question *question)
-{
-	(void)context;
-	if (question->kind == QUESTION_CANCEL || waiting_count == WAITING_MAX)
-		question_free(question);
-	else
-		waiting[waiting_count++] = question;
-}
-
-static bool is_wanted(const struct page_query *query, struct record_id id)
-{
-	int from = record_id_compare(id, query->from), to = record_id_compare(id, query->to);
-	return query->is_reverse ? from < 0 && to >= 0 : from > 0 && to <= 0;
-}
-
-static struct page *read_page(const struct page_query *query)
-{
-	struct log_entry found[PAGE_ENTRIES];
-	size_t count = 0;
-	bool is_last = true;
-	for (size_t i = 0; i < line_count && is_last; i++) {
-		const struct log_entry *entry = &lines[query->is_reverse ? line_count - 1 - i : i];
-		if (!is_wanted(query, entry->id))
-			continue;
-		is_last = count < PAGE_ENTRIES;
-		if (is_last)
-			found[count++] = *entry;
-	}
-	struct page *page = page_make(&intake_fields_default, found, count, query->session);
-	check(page);
-	page->is_reverse = query->is_reverse;
-	page->from = query->from;
-	page->reached = is_last ? query->to : found[count - 1].id;
-	page->is_last = is_last;
-	page->log = (struct log_position){.epoch = EPOCH, .last = line_count ? lines[line_count - 1].id : (struct record_id){0}};
-	return page;
-}
-
-static void answer_first(struct exchange *exchange)
-{
-	static const enum err errors[] = {OK, OK, OK, OK, ERR_TIMEOUT};
-	struct question *question = waiting[0];
-	memmove(waiting, waiting + 1, --waiting_count * sizeof *waiting);
-	enum err error = errors[answer_count++ % (sizeof errors / sizeof errors[0])];
-	struct answer *answer = answer_new(question, error, NULL);
-	check(answer);
-	if (error == OK && question->kind == QUESTION_PAGE)
-		answer->page = read_page(&question->page);
-	answer->id = (struct record_id){WALL_MS, 7};
-	question_free(question);
-	exchange_answer(exchange, answer);
-	exchange_end_turn(exchange);
-}
-
-/* Records the line and delivers it. */
-static void publish(struct exchange *exchange, struct slice line)
-{
-	struct record_batch *batch = record_batch_new(1);
-	struct record *record = intake_record(&intake_fields_default, slice_of("trace:s1"), line, WALL_MS, 0);
-	check(batch && record);
-	if (line_count < LINES_MAX) {
-		struct record_id id = {clock_wall_ms(), 0};
-		batch->is_recorded = true;
-		batch->after = line_count ? lines[line_count - 1].id : (struct record_id){0};
-		record_stamp(record, id);
-		lines[line_count++] = (struct log_entry){.id = id, .channel = slice_of("trace:s1"), .payload = line};
-	}
-	record_batch_add(batch, record);
-	exchange_deliver(exchange, batch);
-	record_batch_unref(batch);
-}
-
 static void say_and_publish(struct exchange *exchange, struct session *session, struct slice line)
 {
 	session_message(session, line);
-	publish(exchange, line);
+	past_record(exchange, slice_of("trace:s1"), line);
 	clock_fake_advance_ms(1);
 	exchange_end_turn(exchange);
-	for (int i = 0; i < 2 && waiting_count; i++)
-		answer_first(exchange);
+	past_answer(exchange, 2);
 }
 
 static void converse(struct exchange *exchange, const char *at, const char *end)
@@ -153,21 +61,18 @@ static void converse(struct exchange *exchange, const char *at, const char *end)
 	grants_unref(grants);
 	check(session);
 	is_closed = false;
-	line_count = answer_count = 0;
-	exchange_feed_state(exchange, &(struct feed_state){.log = {.epoch = EPOCH}, .is_recorded = true});
+	past_begin(exchange);
 	while (at < end && !is_closed) {
 		const char *line_end = memchr(at, '\n', (size_t)(end - at));
 		struct slice line = {at, (size_t)((line_end ? line_end : end) - at)};
 		say_and_publish(exchange, session, line);
 		at += line.len + (line_end != NULL);
 	}
-	for (int i = 0; i < 100 && waiting_count; i++)
-		answer_first(exchange);
+	past_answer(exchange, 100);
 	session_close(session, CLOSE_NORMAL);
 	check(is_closed);
 	session_closed(session);
-	while (waiting_count)
-		question_free(waiting[--waiting_count]);
+	past_end();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -184,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	    .slow_threshold_bytes = 4096,
 	    .subscriptions_max = 3,
 	    .message_bytes_max = 4096,
-	    .past = {note_question, NULL},
+	    .past = {past_ask, NULL},
 	    .past_timeout_ns = NS_PER_S,
 	    .past_requests_max = 4,
 	    .ring_records_max = 4,
