@@ -162,28 +162,12 @@ static void ask(struct exchange *exchange, struct auth *auth, const struct head 
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static const struct slice patterns[] = {SLICE_LITERAL("trace:*"), SLICE_LITERAL("agent:*")};
 	static struct head head;
 	static struct auth *auth;
-	const struct exchange_settings settings = {
-	    .node = "n1",
-	    .version = "test",
-	    .served = {patterns, 2},
-	    .heartbeat_ns = 20 * NS_PER_S,
-	    .batch_max_delay_ns = 50 * NS_PER_MS,
-	    .batch_max_events = 100,
-	    .batch_max_bytes = 16384,
-	    .slow_threshold_bytes = 4096,
-	    .message_bytes_max = 4096,
-	    .past = {past_ask, NULL},
-	    .past_timeout_ns = NS_PER_S,
-	    .past_requests_max = 4,
-	    .ring_records_max = 4,
-	    .ring_bytes_max = 4096,
-	};
+	const struct exchange_settings settings = past_settings();
 	char why[256];
 	if (!auth)
-		check(auth_new(&(struct auth_settings){.served = {patterns, 2}}, &auth, why) == OK);
+		check(auth_new(&(struct auth_settings){.served = settings.served}, &auth, why) == OK);
 	if (!len || head_read((struct slice){(const char *)bytes + 1, len - 1}, &head) != HEAD_COMPLETE)
 		return 0;
 	clock_fake(NS_PER_S, WALL_MS);

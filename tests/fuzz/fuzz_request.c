@@ -77,24 +77,7 @@ static void converse(struct exchange *exchange, const char *at, const char *end)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static const struct slice patterns[] = {SLICE_LITERAL("trace:*"), SLICE_LITERAL("agent:*")};
-	const struct exchange_settings settings = {
-	    .node = "n1",
-	    .version = "test",
-	    .served = {patterns, 2},
-	    .heartbeat_ns = 20 * NS_PER_S,
-	    .batch_max_delay_ns = 50 * NS_PER_MS,
-	    .batch_max_events = 100,
-	    .batch_max_bytes = 16384,
-	    .slow_threshold_bytes = 4096,
-	    .subscriptions_max = 3,
-	    .message_bytes_max = 4096,
-	    .past = {past_ask, NULL},
-	    .past_timeout_ns = NS_PER_S,
-	    .past_requests_max = 4,
-	    .ring_records_max = 4,
-	    .ring_bytes_max = 4096,
-	};
+	const struct exchange_settings settings = past_settings();
 	clock_fake(NS_PER_S, WALL_MS);
 	check(metrics_join() == OK);
 	struct exchange *exchange = exchange_new(&settings);

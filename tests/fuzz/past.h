@@ -112,6 +112,29 @@ static void past_answer(struct exchange *exchange, int count)
 		answer_first(exchange);
 }
 
+/* An exchange that asks this past. */
+static struct exchange_settings past_settings(void)
+{
+	static const struct slice patterns[] = {SLICE_LITERAL("trace:*"), SLICE_LITERAL("agent:*")};
+	return (struct exchange_settings){
+	    .node = "n1",
+	    .version = "test",
+	    .served = {patterns, 2},
+	    .heartbeat_ns = 20 * NS_PER_S,
+	    .batch_max_delay_ns = 50 * NS_PER_MS,
+	    .batch_max_events = 100,
+	    .batch_max_bytes = 16384,
+	    .slow_threshold_bytes = 4096,
+	    .subscriptions_max = 3,
+	    .message_bytes_max = 4096,
+	    .past = {past_ask, NULL},
+	    .past_timeout_ns = NS_PER_S,
+	    .past_requests_max = 4,
+	    .ring_records_max = 4,
+	    .ring_bytes_max = 4096,
+	};
+}
+
 static void past_begin(struct exchange *exchange)
 {
 	line_count = answer_count = 0;
