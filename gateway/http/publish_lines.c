@@ -1,21 +1,14 @@
 /* POST /v1/publish of lines: each is published as it comes, LINES_IN_FLIGHT at a time, and what came of it is a line of the
  * answer, in the same order. A line that cannot be published does not end the rest. While as many are under way, or the client
- * does not take the answers, nothing more of the body is taken. Each line counts as a request of its client, as op publish does, the
- * first one by the request itself; while that is over its rate nothing is taken either, and nothing is lost. */
+ * does not take the answers, nothing more of the body is taken. */
 #include <stdlib.h>
 
-#include "common/base/clock.h"
-#include "common/base/list.h"
 #include "common/data/buf.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/publish_call.h"
 #include "gateway/http/response.h"
-#include "gateway/session/alarms.h"
-#include "gateway/session/allowance.h"
-#include "gateway/session/exchange.h"
 
 #define LINES_IN_FLIGHT 64
-#define REST_MS 50 /* who is over its rate waits for more than one line, and leaves some of the rate to its other requests */
 
 struct lines_call;
 
@@ -33,8 +26,6 @@ struct lines_call {
 	struct buf out;       /* answers that are to be written */
 	size_t line_bytes_max;
 	unsigned retry_after_s;
-	struct alarm rested;
-	bool is_counted;      /* the line that comes next, among its client's requests */
 	bool is_too_long;     /* the line at hand; read over up to its end */
 	bool has_begun, has_ended; /* the answer, the body */
 };
@@ -49,7 +40,6 @@ static void free_call(struct call *call)
 	struct lines_call *lines = lines_of(call);
 	for (size_t i = 0; i < lines->count; i++)
 		publish_fini(&lines->slots[(lines->first + i) % LINES_IN_FLIGHT].publish);
-	alarm_stop(&lines->rested);
 	buf_fini(&lines->line);
 	buf_fini(&lines->out);
 	bearer_close(&call->bearer);
@@ -69,7 +59,6 @@ static void take_line(struct lines_call *lines, struct slice line)
 		line.len--;
 	if (line.len == 0 && !lines->is_too_long)
 		return;
-	lines->is_counted = false;
 	struct slot *slot = &lines->slots[(lines->first + lines->count++) % LINES_IN_FLIGHT];
 	slot->lines = lines;
 	publish_init(&slot->publish, lines->retry_after_s, on_done);
@@ -106,43 +95,11 @@ static bool has_room(const struct lines_call *lines)
 	return lines->count < LINES_IN_FLIGHT && lines->call.responder->ops->is_clear(lines->call.responder);
 }
 
-static void on_rested(struct alarm *alarm)
-{
-	struct responder *responder = LIST_ENTRY(alarm, struct lines_call, rested)->call.responder;
-	responder->ops->again(responder);
-}
-
-/* Whether the next line may be published now, as far as the rate goes. False: it is asked for again, on a later turn. */
-static bool count_line(struct lines_call *lines)
-{
-	const struct call *call = &lines->call;
-	uint64_t wait_ms = 0;
-	if (lines->is_counted || allowance_take_request(lines->exchange, call->responder->admission, call->bearer.grants, &wait_ms)) {
-		lines->is_counted = true;
-		return true;
-	}
-	exchange_set_alarm(lines->exchange, &lines->rested, (wait_ms > REST_MS ? wait_ms : REST_MS) * NS_PER_MS);
-	return false;
-}
-
-/* An empty line is skipped without being counted, if all of it is there. */
-static bool is_empty_line(const struct lines_call *lines, struct slice rest)
-{
-	bool is_at_start = lines->line.len == 0 && !lines->is_too_long;
-	return is_at_start && (rest.ptr[0] == '\n' || (rest.len > 1 && rest.ptr[0] == '\r' && rest.ptr[1] == '\n'));
-}
-
-/* Whether more of the body may be taken, of which rest is there. */
-static bool may_take(struct lines_call *lines, struct slice rest)
-{
-	return rest.len && has_room(lines) && (is_empty_line(lines, rest) || count_line(lines));
-}
-
 static size_t take_body(struct call *call, struct slice piece)
 {
 	struct lines_call *lines = lines_of(call);
 	size_t taken = 0;
-	while (may_take(lines, (struct slice){piece.ptr + taken, piece.len - taken})) {
+	while (taken < piece.len && has_room(lines)) {
 		const char *start = piece.ptr + taken;
 		const char *end = memchr(start, '\n', piece.len - taken);
 		size_t len = end ? (size_t)(end - start) : piece.len - taken;
@@ -220,8 +177,6 @@ struct call *lines_open(const struct api_request *request)
 	lines->exchange = request->api->exchange;
 	lines->line_bytes_max = request->api->message_bytes_max;
 	lines->retry_after_s = request->api->retry_after_s;
-	lines->is_counted = true;
-	alarm_init(&lines->rested, on_rested);
 	buf_init(&lines->line);
 	buf_init(&lines->out);
 	return &lines->call;

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "gateway/http/publish_call.h"
 #include "tests/support/suite.h"
 #include "tests/unit/http/fake_client.h"
@@ -225,86 +224,6 @@ START_TEST(takes_no_more_lines_while_the_client_does_not_read)
 }
 END_TEST
 
-static size_t answer_from(size_t at)
-{
-	while (at < question_count) {
-		past_published(at, at + 1);
-		at++;
-	}
-	return at;
-}
-
-/* What the rate does not allow yet is taken when it does: nothing is lost and nothing refused. */
-START_TEST(each_line_counts_as_a_request_and_waits_for_the_rate)
-{
-	struct admission address = {.address = {{4, 192, 0, 2, 1}}};
-	past_end();
-	past_start_rated(10);
-	fake_admission = &address;
-	client_asks(&client, POST, LINES_TYPE);
-	for (unsigned i = 0; i < 30; i++)
-		send_chunk("{\"channel\":\"trace:1\",\"data\":1}\n\n");
-	ck_assert_uint_eq(question_count, 10); /* the first of them by the request itself */
-	clock_fake_advance_ms(99);
-	exchange_end_turn(exchange);
-	client_turn(&client);
-	ck_assert_uint_eq(question_count, 10);
-	clock_fake_advance_ms(1);
-	exchange_end_turn(exchange);
-	client_turn(&client);
-	ck_assert_uint_eq(question_count, 11);
-	size_t answered = answer_from(0);
-	for (unsigned i = 0; i < 19; i++) {
-		clock_fake_advance_ms(100);
-		exchange_end_turn(exchange);
-		client_turn(&client);
-		answered = answer_from(answered);
-	}
-	ck_assert_uint_eq(answered, 30);
-	send_chunk("");
-	client_turn(&client);
-	client_expect(&client, 200, NULL);
-	ck_assert_ptr_null(memmem(client.body.bytes, client.body.len, "error", 5));
-	ck_assert_uint_eq(metric_read(METRIC_RATE_LIMITED), 0);
-	fake_admission = NULL;
-}
-END_TEST
-
-/* White space of JSON in front makes no empty line. */
-START_TEST(empty_lines_count_for_nothing_and_nothing_else_passes_for_one)
-{
-	struct admission address = {.address = {{4, 192, 0, 2, 1}}};
-	past_end();
-	past_start_rated(2);
-	fake_admission = &address;
-	client_asks(&client, POST, LINES_TYPE);
-	for (unsigned i = 0; i < 20; i++)
-		send_chunk("\n\r\n\n");
-	for (unsigned i = 0; i < 10; i++)
-		send_chunk("\r{\"channel\":\"trace:1\",\"data\":1}\r\n");
-	ck_assert_uint_eq(question_count, 2);
-	fake_admission = NULL;
-}
-END_TEST
-
-START_TEST(who_leaves_while_it_waits_for_the_rate_is_forgotten)
-{
-	struct admission address = {.address = {{4, 192, 0, 2, 1}}};
-	past_end();
-	past_start_rated(1);
-	fake_admission = &address;
-	client_asks(&client, POST, LINES_TYPE);
-	send_chunk("{\"channel\":\"trace:1\",\"data\":1}\n{\"channel\":\"trace:1\",\"data\":2}\n");
-	ck_assert_uint_eq(question_count, 1);
-	client_leaves(&client);
-	client = (struct client){.call = NULL};
-	clock_fake_advance_ms(5000);
-	exchange_end_turn(exchange);
-	ck_assert_uint_eq(question_count, 1);
-	fake_admission = NULL;
-}
-END_TEST
-
 START_TEST(who_leaves_cancels_what_is_under_way)
 {
 	client_asks(&client, POST, LINES_TYPE);
@@ -339,9 +258,6 @@ int main(void)
 	tcase_add_test(tests, a_line_that_is_too_long_does_not_end_the_rest);
 	tcase_add_test(tests, takes_no_more_lines_than_may_be_under_way);
 	tcase_add_test(tests, takes_no_more_lines_while_the_client_does_not_read);
-	tcase_add_test(tests, each_line_counts_as_a_request_and_waits_for_the_rate);
-	tcase_add_test(tests, empty_lines_count_for_nothing_and_nothing_else_passes_for_one);
-	tcase_add_test(tests, who_leaves_while_it_waits_for_the_rate_is_forgotten);
 	tcase_add_test(tests, who_leaves_cancels_what_is_under_way);
 	tcase_add_test(tests, without_history_nothing_can_be_published);
 	suite_add_tcase(suite, tests);
