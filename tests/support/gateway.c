@@ -28,10 +28,11 @@ static void append_all(const char **arguments, size_t *count, const char *const 
 	}
 }
 
+/* With a heartbeat that a node on a machine that is busy with other tests does not miss three times. */
 struct process *gateway_launch(const struct gateway_options *options)
 {
 	const char *own[] = {options->program, "--preset", "test", "--listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0",
-			     "--log.format", "json", "--redis.url", options->redis_url, NULL};
+			     "--log.format", "json", "--redis.url", options->redis_url, "--redis.heartbeat", "1s", NULL};
 	const char *arguments[ARGUMENTS_MAX] = {0};
 	size_t count = 0;
 	append_all(arguments, &count, options->wrapper);
