@@ -1,26 +1,13 @@
 #include "gateway/wire/library.h"
 
-#include "common/base/log.h"
-#include "common/base/slice.h"
 #include "gateway/wire/compression.h"
 
-#define ROOM "wire"
 /* An idle connection holds a receive buffer of this size; longer messages come in pieces. */
 #define RECEIVE_BYTES 256
 /* One write is not cut below this; without it the receive buffer's size would be the limit. */
 #define SEND_BYTES (1 << 20)
 /* The heads that the library parses are written by the gateway itself (websocket.c) and short. */
 #define HEAD_BYTES 1024
-
-/* What the library calls an error is mostly a peer that left. */
-static void on_log(int level, const char *line)
-{
-	(void)level;
-	struct slice text = slice_of(line);
-	while (text.len && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
-		text.len--;
-	log_debug(ROOM, "libwebsockets", log_slice("line", text));
-}
 
 struct lws_context *library_open(uv_loop_t *loop, lws_callback_function *callback, void *owner)
 {
@@ -47,8 +34,8 @@ struct lws_context *library_open(uv_loop_t *loop, lws_callback_function *callbac
 		.max_http_header_data = HEAD_BYTES,
 		.retry_and_idle_policy = &no_keepalive,
 	};
-	bool is_debugged = log_is_on(LOG_LEVEL_DEBUG, ROOM);
-	lws_set_log_level(is_debugged ? LLL_ERR | LLL_WARN : 0, on_log);
+	/* It writes its lines into one buffer for all threads; and what it calls an error is mostly a peer that left. */
+	lws_set_log_level(0, NULL);
 	return lws_create_context(&info);
 }
 

@@ -13,6 +13,7 @@
 #include "tests/support/raw.h"
 
 #define ARGUMENTS_MAX 64
+#define LOG_SHOWN 4000 /* bytes; Check takes no message above 8 KiB */
 
 struct gateway {
 	struct process *process;
@@ -53,16 +54,21 @@ static uint16_t read_port(const char *line, const char *field)
 	return (uint16_t)strtoul(port + strlen(key), NULL, 10);
 }
 
+static void fail_with_log(const struct gateway *gateway, const char *what)
+{
+	char *log = process_text(gateway->process, PROCESS_ERROR);
+	size_t len = strlen(log);
+	ck_abort_msg("the gateway %s; the end of its log:\n%s", what, len > LOG_SHOWN ? log + len - LOG_SHOWN : log);
+}
+
 struct gateway *gateway_open(const struct gateway_options *options)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 	ck_assert_ptr_nonnull(gateway);
 	gateway->process = gateway_launch(options);
 	char *line = process_wait_line(gateway->process, PROCESS_ERROR, "\"message\":\"ready\"", NULL, deadline_in(DEADLINE_MS));
-	if (!line) {
-		char *log = process_text(gateway->process, PROCESS_ERROR);
-		ck_abort_msg("the gateway does not open its ports; its log:\n%s", log);
-	}
+	if (!line)
+		fail_with_log(gateway, "does not open its ports");
 	gateway->port = read_port(line, "listen");
 	gateway->admin_port = read_port(line, "admin");
 	free(line);
@@ -90,10 +96,8 @@ void gateway_end(struct gateway *gateway)
 	int status;
 	process_signal(gateway->process, SIGTERM);
 	ck_assert_msg(process_wait(gateway->process, deadline_in(DEADLINE_MS), &status), "the gateway does not end");
-	if (status != 0) {
-		char *log = process_text(gateway->process, PROCESS_ERROR);
-		ck_abort_msg("the gateway ended with %d; its log:\n%s", status, log);
-	}
+	if (status != 0)
+		fail_with_log(gateway, "ended by an error");
 	gateway_free(gateway);
 }
 
@@ -128,8 +132,7 @@ void gateway_wait_ready(struct gateway *gateway, bool ready)
 	while (gateway_get(gateway, "/readyz", NULL) != (ready ? 200 : 503)) {
 		if (deadline_next_look(deadline))
 			continue;
-		char *log = process_text(gateway->process, PROCESS_ERROR);
-		ck_abort_msg("the gateway is not %s; its log:\n%s", ready ? "ready" : "unready", log);
+		fail_with_log(gateway, ready ? "is not ready" : "is not unready");
 	}
 }
 

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "gateway/filter/glob.h"
 #include "tests/support/suite.h"
 
@@ -137,6 +136,7 @@ START_TEST(agrees_with_the_recursive_meaning)
 }
 END_TEST
 
+/* Exponential time would not end before the test's own. */
 START_TEST(needs_no_exponential_time_for_many_stars)
 {
 	static char pattern[6 + 10000], text[6 + 5000];
@@ -145,12 +145,10 @@ START_TEST(needs_no_exponential_time_for_many_stars)
 		memcpy(pattern + 6 + i, "*a", 2);
 	memcpy(text, "trace:", 6);
 	memset(text + 6, 'a', 5000);
-	uint64_t start_ns = clock_mono_ns();
 	ck_assert(glob_match((struct slice){pattern, sizeof pattern}, (struct slice){text, sizeof text}));
 	text[sizeof text - 1] = 'b';
 	ck_assert(!glob_match((struct slice){pattern, sizeof pattern}, (struct slice){text, sizeof text}));
 	ck_assert(!glob_match((struct slice){pattern, sizeof pattern}, SLICE_LITERAL("trace:s1")));
-	ck_assert_uint_lt(clock_mono_ns() - start_ns, 3 * 5 * NS_PER_MS);
 }
 END_TEST
 
