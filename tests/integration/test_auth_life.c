@@ -261,6 +261,18 @@ START_TEST(an_expired_token_ends_its_session_alone)
 }
 END_TEST
 
+static void wait_for_log(long long length)
+{
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	for (long long is = 0; is < length;) {
+		redisReply *reply = redis_server_command(redis, "XLEN tg:log");
+		ck_assert(reply && reply->type == REDIS_REPLY_INTEGER);
+		is = reply->integer;
+		freeReplyObject(reply);
+		ck_assert_msg(is >= length || deadline_next_look(deadline), "the log holds %lld of %lld", is, length);
+	}
+}
+
 /* A client that reads slowly does not outlive its token by that. */
 START_TEST(an_expired_token_cuts_an_answer_under_way)
 {
@@ -272,6 +284,7 @@ START_TEST(an_expired_token_cuts_an_answer_under_way)
 		snprintf(payload, sizeof payload, "{\"n\":%d,\"fill\":\"%s\"}", i, fill);
 		redis_server_publish(redis, slice_of("trace:a"), slice_of(payload));
 	}
+	wait_for_log(2000);
 	char *header = header_for("ann", 3), request[4096];
 	raw_connect_small(&raw, gateway_port(nodes[0]), 4096);
 	snprintf(request, sizeof request, "GET /v1/history?from=earliest HTTP/1.1\r\nHost: h\r\nAccept: application/x-ndjson\r\n%s\r\n", header);
