@@ -7,7 +7,9 @@ import unittest
 import http2
 import support
 
-KEYS = {"keys": [{"id": name, "key": f"{name}-{name}-{name}-key", "limits": {"connections": 1}} for name in ("ann", "bob", "cyd")]}
+# An answer that has come whole still holds its place for a moment: who asks often has no limit of places.
+KEYS = {"keys": [{"id": name, "key": f"{name}-{name}-{name}-key", "limits": {"connections": 1}} for name in ("ann", "bob")]
+        + [{"id": "cyd", "key": "cyd-cyd-cyd-key"}]}
 
 
 def key(name):
@@ -111,7 +113,7 @@ class Http2Clients(unittest.TestCase):
 
     def test_each_client_has_a_rate_of_its_own(self):
         self.start("--auth.api_keys_file", self.keys, "--limits.commands_per_second", "2")
-        for client in (forwarded("192.0.2.1"), forwarded("2001:db8::1"), key("ann")):
+        for client in (forwarded("192.0.2.1"), forwarded("2001:db8::1"), key("cyd")):
             support.wait_for("it asks too often", lambda client=client: any(self.is_over_rate(client) for _ in range(20)))
             self.assertFalse(self.is_over_rate(forwarded("198.51.100." + str(self.stream % 250))))
         self.assertFalse(self.is_over_rate(key("bob")))
