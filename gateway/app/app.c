@@ -248,7 +248,7 @@ static enum err start(struct app *app, char why[256])
 	if (error == OK)
 		error = redis_settings_fields(config, &app->fields, why);
 	if (error == OK && config->history_enabled)
-		error = historian_start(config, app->node.name, on_answer, &app->historian, why);
+		error = historian_start(config, &app->node, on_answer, &app->historian, why);
 	if (error == OK)
 		error = keys_open_tls(config, &app->tls_keys, why);
 	if (error == OK)

@@ -49,7 +49,9 @@ static struct admin_answer answer_ready(const struct admin *admin, struct buf *r
 	bool is_draining = atomic_load(&admin->node->draining);
 	uint64_t over_since_ms = atomic_load(&admin->node->over_memory_since_ms), now_ms = clock_mono_ms();
 	bool is_over = over_since_ms && now_ms > over_since_ms && now_ms - over_since_ms > ADMIN_OVER_MEMORY_MS;
-	bool is_ready = is_up && !is_draining && !is_over;
+	/* At its start alone: later the past may be away, and who wants no past is served. */
+	bool has_past = !admin->has_history || atomic_load(&admin->node->past_was_up);
+	bool is_ready = is_up && has_past && !is_draining && !is_over;
 	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s", is_ready ? "true" : "false",
 	           is_up ? "up" : "down", is_draining ? "true" : "false");
 	if (admin->has_history)

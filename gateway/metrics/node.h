@@ -13,6 +13,7 @@ struct node {
 	char name[128];                  /* set before threads start */
 	uint64_t started_mono_ms;
 	_Atomic bool redis_up;           /* hub: the receiving path is proved by its heartbeat */
+	_Atomic bool past_was_up;        /* historian: its link to Redis was there once */
 	_Atomic bool draining;           /* main */
 	_Atomic bool is_recorder;        /* hub */
 	_Atomic bool is_recorded;        /* hub: events are delivered with ids */

@@ -32,6 +32,7 @@ struct told {
 
 struct historian {
 	struct redis_settings settings;
+	struct node *node;
 	historian_answered *on_answer;
 	struct event_base *base;
 	struct event *wake, *due, *stop;
@@ -123,6 +124,8 @@ static void on_state(void *context, bool is_up)
 	logscript_use(historian->script, is_up ? upstream_commands(historian->upstream) : NULL);
 	archive_link(historian->archive, is_up);
 	states_link(historian->desk.states, is_up);
+	if (is_up)
+		atomic_store(&historian->node->past_was_up, true);
 }
 
 static void on_message(void *context, struct slice channel, struct slice payload)
@@ -263,10 +266,9 @@ static enum err make_loop(struct historian *historian)
 	return OK;
 }
 
-static enum err set_up(struct historian *historian, const struct config *config, const char *node_name,
-                       char ret_why[256])
+static enum err set_up(struct historian *historian, const struct config *config, char ret_why[256])
 {
-	enum err error = redis_settings_init(&historian->settings, config, node_name, ret_why);
+	enum err error = redis_settings_init(&historian->settings, config, historian->node->name, ret_why);
 	if (error)
 		return error;
 	historian->settings.upstream.pattern_count = 0;
@@ -286,7 +288,7 @@ static enum err set_up(struct historian *historian, const struct config *config,
 	return error;
 }
 
-enum err historian_start(const struct config *config, const char *node_name, historian_answered *on_answer,
+enum err historian_start(const struct config *config, struct node *node, historian_answered *on_answer,
                          struct historian **ret_historian, char ret_why[256])
 {
 	struct historian *historian = calloc(1, sizeof *historian);
@@ -294,8 +296,9 @@ enum err historian_start(const struct config *config, const char *node_name, his
 		snprintf(ret_why, 256, "%s", err_name(ERR_NOMEM));
 		return ERR_NOMEM;
 	}
+	historian->node = node;
 	historian->on_answer = on_answer;
-	enum err error = set_up(historian, config, node_name, ret_why);
+	enum err error = set_up(historian, config, ret_why);
 	if (error)
 		historian_free(historian);
 	else

@@ -7,14 +7,15 @@
 #include "common/protocol/log.h"
 #include "gateway/config/config.h"
 #include "gateway/history/question.h"
+#include "gateway/metrics/node.h"
 
 struct historian;
 
 /* On the historian's thread; owns the answer, whose asker is the question's. */
 typedef void historian_answered(struct answer *answer);
 
-/* Starts the thread. config and node_name are borrowed for its life. ERR_...: ret_why says what is wrong. */
-enum err historian_start(const struct config *config, const char *node_name, historian_answered *on_answer,
+/* Starts the thread. config and node are borrowed for its life. ERR_...: ret_why says what is wrong. */
+enum err historian_start(const struct config *config, struct node *node, historian_answered *on_answer,
 			 struct historian **ret_historian, char ret_why[256]) MUST_USE;
 
 /* From any thread, until historian_free(): */

@@ -74,11 +74,23 @@ START_TEST(says_with_history_whether_events_are_recorded)
 {
 	admin.has_history = true;
 	atomic_store(&node.redis_up, true);
+	atomic_store(&node.past_was_up, true);
 	ck_assert_int_eq(ask("GET", "/readyz").status, 200);
 	assert_body("{\"ready\":true,\"redis\":\"up\",\"draining\":false,\"recorded\":false}\n");
 	atomic_store(&node.is_recorded, true);
 	ck_assert_int_eq(ask("GET", "/readyz").status, 200);
 	assert_body("{\"ready\":true,\"redis\":\"up\",\"draining\":false,\"recorded\":true}\n");
+}
+END_TEST
+
+START_TEST(is_ready_with_history_once_the_past_could_be_read)
+{
+	admin.has_history = true;
+	atomic_store(&node.redis_up, true);
+	ck_assert_int_eq(ask("GET", "/readyz").status, 503);
+	assert_body("{\"ready\":false,\"redis\":\"up\",\"draining\":false,\"recorded\":false}\n");
+	atomic_store(&node.past_was_up, true);
+	ck_assert_int_eq(ask("GET", "/readyz").status, 200);
 }
 END_TEST
 
@@ -222,6 +234,7 @@ int main(void)
 	                    sizeof readiness / sizeof readiness[0]);
 	tcase_add_loop_test(cases, is_healthy_until_a_loop_is_late_whatever_redis_does, 0, 2);
 	tcase_add_test(cases, says_with_history_whether_events_are_recorded);
+	tcase_add_test(cases, is_ready_with_history_once_the_past_could_be_read);
 	tcase_add_test(cases, tells_who_records_and_where_the_log_stands);
 	tcase_add_test(cases, tells_what_the_node_is);
 	tcase_add_test(cases, uptime_does_not_follow_the_wall_clock);
