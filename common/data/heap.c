@@ -49,17 +49,12 @@ static struct heap_node *join(struct heap_node *children, heap_order *order)
 	return tree;
 }
 
-/* The root of a tree, which has no siblings. */
-static void add_tree(struct heap *heap, struct heap_node *root, heap_order *order)
-{
-	struct heap_node *first = heap->first ? pair(heap->first, root, order) : root;
-	first->sibling = NULL;
-	hold(&heap->first, first);
-}
-
+/* A node that is in no heap is the root of a tree, as that of a whole heap is. */
 void heap_add(struct heap *heap, struct heap_node *node, heap_order *order)
 {
-	add_tree(heap, node, order);
+	struct heap_node *first = heap->first ? pair(heap->first, node, order) : node;
+	first->sibling = NULL;
+	hold(&heap->first, first);
 }
 
 /* What was below the node takes its place: it comes after all that was above. */
@@ -82,5 +77,5 @@ void heap_take_all(struct heap *heap, struct heap *other, heap_order *order)
 	struct heap_node *root = other->first;
 	heap_init(other);
 	if (root)
-		add_tree(heap, root, order);
+		heap_add(heap, root, order);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/file.h"
 #include "tests/support/gateway.h"
 #include "tests/support/raw.h"
 #include "tests/support/redis_server.h"
@@ -14,7 +15,6 @@
 #include "tests/support/token.h"
 
 #define KEYS_FILE "keys_test.json"
-#define FRESH_FILE "keys_test.fresh"
 #define CLAIMS "{\"sub\":\"someone\",\"exp\":4102444800}"
 #define FIRST_FRAME_TEXT 0x81
 #define EXIT_CONFIG 2
@@ -33,20 +33,11 @@ static void tear_down(void)
 	unlink(KEYS_FILE);
 }
 
-static void write_keys(const char *text)
-{
-	FILE *file = fopen(FRESH_FILE, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_uint_eq(fwrite(text, 1, strlen(text), file), strlen(text));
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(FRESH_FILE, KEYS_FILE), 0);
-}
-
 static void write_jwks(const struct test_key *key)
 {
 	char *jwk = test_key_jwk(key, ",\"kid\":\"now\""), *text = NULL;
 	ck_assert_int_gt(asprintf(&text, "{\"keys\":[%s]}", jwk), 0);
-	write_keys(text);
+	file_replace(KEYS_FILE, text);
 	free(text);
 	free(jwk);
 }
@@ -82,7 +73,7 @@ START_TEST(does_not_start_with_a_file_that_is_wrong_and_says_where)
 {
 	const char *flags[] = {"--auth.api_keys_file", KEYS_FILE, NULL};
 	expect_no_start(flags, 1, "auth.api_keys_file: " KEYS_FILE ": No such file or directory", NULL);
-	write_keys("{\"keys\":[{\"id\":\"a\",\"key\":\"key-number-one\"},{\"id\":\"b\",\"key\":\"key-number-one\"}]}");
+	file_replace(KEYS_FILE, "{\"keys\":[{\"id\":\"a\",\"key\":\"key-number-one\"},{\"id\":\"b\",\"key\":\"key-number-one\"}]}");
 	expect_no_start(flags, 1, KEYS_FILE ": \\\"a\\\" and \\\"b\\\" have the same key", "key-number-one");
 	const char *check[] = {"--auth.api_keys_file", KEYS_FILE, "--check-config", NULL};
 	expect_no_start(check, EXIT_CONFIG, KEYS_FILE ": \"a\" and \"b\" have the same key", "key-number-one");
@@ -158,20 +149,20 @@ static void expect_silent_about(struct gateway *node, const char *secret)
 START_TEST(api_keys_come_and_go_while_it_runs)
 {
 	struct raw a, b, c;
-	write_keys(
+	file_replace(KEYS_FILE,
 	    "{\"keys\":[{\"id\":\"a\",\"key\":\"credential-of-a\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
 	struct gateway *node = start_with("--auth.api_keys_file");
 	open_as(node, &a, "credential-of-a");
 	open_as(node, &b, "credential-of-b");
 	expect_refused(node, "credential-of-c");
-	write_keys(
+	file_replace(KEYS_FILE,
 	    "{\"keys\":[{\"id\":\"c\",\"key\":\"credential-of-c\"},{\"id\":\"b\",\"key\":\"credential-of-b\"}]}");
 	raw_expect_close(&a, UNAUTHORIZED);
 	ck_assert(gateway_metric(node, "auth_reloads_total", "result=\"ok\"") == 1);
 	expect_alive(&b);
 	expect_refused(node, "credential-of-a");
 	open_as(node, &c, "credential-of-c");
-	write_keys("{\"keys\":[{\"id\":\"c\",\"key\":\"credential-of-c\",\"oops\":[]}]}"); /* refused as a whole */
+	file_replace(KEYS_FILE, "{\"keys\":[{\"id\":\"c\",\"key\":\"credential-of-c\",\"oops\":[]}]}"); /* refused as a whole */
 	gateway_wait_metric(node, "auth_reloads_total", "result=\"failed\"", 1);
 	expect_alive(&b);
 	expect_alive(&c);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/file.h"
 #include "tests/support/gateway.h"
 #include "tests/support/http.h"
 #include "tests/support/raw.h"
@@ -25,27 +26,13 @@ static struct redis_server *redis;
 static struct gateway *nodes[NODES];
 static char keys_path[] = "/tmp/tracegate-keys-XXXXXX";
 
-/* Replaced as a whole, as whoever manages secrets does it. */
-static void write_keys(const char *text)
-{
-	char path[sizeof keys_path + 8];
-	snprintf(path, sizeof path, "%s.new", keys_path);
-	FILE *file = fopen(path, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(text, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(path, keys_path), 0);
-}
-
 static void start_with(const char *required, const char *timeout)
 {
 	const char *flags[] = {"--auth.required", required, "--auth.jwt_secret", SECRET, "--auth.timeout", timeout, "--auth.api_keys_file",
 	                       keys_path, "--workers", "2", "--close.timeout", "2s", "--log.level", "debug", "--system.events", "yes",
 	                       "--limits.connections_per_address", "0", NULL};
-	int fd = mkstemp(keys_path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	write_keys("{\"keys\":[{\"id\":\"dashboard\",\"key\":\"" KEY "\"}]}");
+	file_make(keys_path);
+	file_replace(keys_path, "{\"keys\":[{\"id\":\"dashboard\",\"key\":\"" KEY "\"}]}");
 	redis = redis_server_start(NULL);
 	for (int i = 0; i < NODES; i++)
 		nodes[i] = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
@@ -404,7 +391,7 @@ START_TEST(a_key_that_is_gone_from_its_file_ends_what_it_granted)
 	char *ann = header_for("ann", 600);
 	open_with(&mine, nodes[0], "X-API-Key: " KEY "\r\n");
 	open_with(&other, nodes[0], ann);
-	write_keys("{\"keys\":[{\"id\":\"another\",\"key\":\"another-key-0123456789abcdef\"}]}");
+	file_replace(keys_path, "{\"keys\":[{\"id\":\"another\",\"key\":\"another-key-0123456789abcdef\"}]}");
 	raw_expect_close(&mine, 4401);
 	say(&other, "{\"id\":1,\"op\":\"ping\"}");
 	raw_expect_text(&other, "\"now\"", &frame);

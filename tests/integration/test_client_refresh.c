@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/file.h"
 #include "tests/support/gateway.h"
 #include "tests/support/process.h"
 #include "tests/support/redis_server.h"
@@ -33,21 +34,7 @@ static int published;
 static void make_file(char path[40])
 {
 	snprintf(path, 40, "/tmp/tracegate-refresh-XXXXXX");
-	int fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-}
-
-/* Replaced as a whole, as whoever manages secrets does it. */
-static void write_file(const char *path, const char *text)
-{
-	char new_path[48];
-	snprintf(new_path, sizeof new_path, "%s.new", path);
-	FILE *file = fopen(new_path, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(text, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(new_path, path), 0);
+	file_make(path);
 }
 
 static void set_up(void)
@@ -55,7 +42,7 @@ static void set_up(void)
 	const char *flags[] = {"--auth.required", "yes", "--auth.jwt_secret", SECRET, "--auth.api_keys_file", keys_path, NULL};
 	make_file(keys_path);
 	make_file(token_path);
-	write_file(keys_path, "{\"keys\":[{\"id\":\"a\",\"key\":\"" KEY_A "\"},{\"id\":\"b\",\"key\":\"" KEY_B "\"}]}");
+	file_replace(keys_path, "{\"keys\":[{\"id\":\"a\",\"key\":\"" KEY_A "\"},{\"id\":\"b\",\"key\":\"" KEY_B "\"}]}");
 	redis = redis_server_start(NULL);
 	gateway = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
 	gateway_wait_metric(gateway, "recorded", "", 1);
@@ -80,7 +67,7 @@ static void write_token(long lives_s)
 	long now_s = (long)time(NULL);
 	snprintf(claims, sizeof claims, "{\"sub\":\"ann\",\"jti\":\"%u\",\"iat\":%ld,\"exp\":%ld}", number++, now_s, now_s + lives_s);
 	char *token = test_token_hs256(claims, SECRET);
-	write_file(token_path, token);
+	file_replace(token_path, token);
 	free(token);
 }
 
@@ -163,12 +150,12 @@ END_TEST
 
 START_TEST(a_key_that_was_taken_back_is_followed_by_another)
 {
-	write_file(token_path, KEY_A "\n");
+	file_replace(token_path, KEY_A "\n");
 	start_watch();
 	publish_next();
 	wait_last();
-	write_file(token_path, KEY_B "\n");
-	write_file(keys_path, "{\"keys\":[{\"id\":\"b\",\"key\":\"" KEY_B "\"}]}");
+	file_replace(token_path, KEY_B "\n");
+	file_replace(keys_path, "{\"keys\":[{\"id\":\"b\",\"key\":\"" KEY_B "\"}]}");
 	publish_until("(4401)");
 	publish_until("tgcli: watching ");
 	publish_next();

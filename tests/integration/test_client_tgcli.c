@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/support/fake_node.h"
+#include "tests/support/file.h"
 #include "tests/support/process.h"
 #include "tests/support/suite.h"
 
@@ -25,9 +26,7 @@ static void set_up(void)
 	tgcli = NULL;
 	output_at = error_at = 0;
 	snprintf(token_path, sizeof token_path, "/tmp/tracegate-token-XXXXXX");
-	int fd = mkstemp(token_path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
+	file_make(token_path);
 }
 
 static void tear_down(void)
@@ -35,18 +34,6 @@ static void tear_down(void)
 	process_free(tgcli);
 	fake_node_close(&node);
 	unlink(token_path);
-}
-
-/* Replaced as a whole, as whoever renews tokens does it. */
-static void write_token(const char *text)
-{
-	char path[sizeof token_path + 8];
-	snprintf(path, sizeof path, "%s.new", token_path);
-	FILE *file = fopen(path, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(text, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(path, token_path), 0);
 }
 
 /* Starts it with the node's url behind the command. */
@@ -261,7 +248,7 @@ static void expect_shown(const char *token)
 /* A watch by the token "old", which has shown one event. */
 static void start_watch(void)
 {
-	write_token(" old\n");
+	file_replace(token_path, " old\n");
 	START("watch", "--token-file", token_path);
 	fake_node_welcome(&node, NULL, 0);
 	expect_shown("old");
@@ -289,7 +276,7 @@ static void refuse_upgrade(void)
 START_TEST(brings_the_new_token_of_its_file_when_the_node_warns)
 {
 	start_watch();
-	write_token("new\n");
+	file_replace(token_path, "new\n");
 	fake_node_send(&node, EXPIRING);
 	expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
 	fake_node_send(&node, "{\"id\":2,\"ok\":{\"identity\":\"ann\",\"expiresAt\":null}}");
@@ -309,8 +296,8 @@ START_TEST(looks_at_the_file_until_it_has_another_token)
 	start_watch();
 	fake_node_send(&node, EXPIRING);
 	expect_line(PROCESS_ERROR, "the same token as before; looking for another one until then");
-	write_token("");
-	write_token("new");
+	file_replace(token_path, "");
+	file_replace(token_path, "new");
 	expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
 	fake_node_send(&node, "{\"id\":2,\"ok\":{\"identity\":\"ann\",\"expiresAt\":null}}");
 	expect_line(PROCESS_ERROR, "goes on with the new token of ");
@@ -320,7 +307,7 @@ END_TEST
 START_TEST(comes_back_with_another_token_when_its_own_has_expired)
 {
 	start_watch();
-	write_token("new");
+	file_replace(token_path, "new");
 	fake_node_send_close(&node, 4401, "the token has expired");
 	expect_line(PROCESS_ERROR, "the token has expired (4401)");
 	expect_line(PROCESS_ERROR, "goes on with the new token of ");
@@ -340,7 +327,7 @@ START_TEST(a_token_that_does_not_fit_the_connection_is_for_the_next_one)
 	for (int is_bad = 0; is_bad < 2; is_bad++) {
 		error_at = output_at = 0;
 		start_watch();
-		write_token("new");
+		file_replace(token_path, "new");
 		fake_node_send(&node, EXPIRING);
 		expect_request("{\"id\":2,\"op\":\"auth\",\"token\":\"new\"}");
 		fake_node_send(&node, is_bad ? "{\"id\":2,\"error\":{\"code\":\"bad_credentials\",\"message\":\"no\",\"temporary\":false}}"
@@ -364,11 +351,11 @@ END_TEST
 
 START_TEST(a_request_is_asked_again_by_another_token)
 {
-	write_token("old");
+	file_replace(token_path, "old");
 	START("history", "--token-file", token_path);
 	fake_node_accept(&node, NULL);
 	expect_shown("old");
-	write_token("new");
+	file_replace(token_path, "new");
 	fake_node_write(&node, slice_of("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
 	fake_node_expect_end(&node, NULL);
 	expect_return("new", "{\"id\":1,\"op\":\"history\",\"filter\":{},\"limit\":1000}");
@@ -391,7 +378,7 @@ START_TEST(a_token_is_given_in_one_way)
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		process_free(tgcli);
 		error_at = 0;
-		write_token(texts[i]);
+		file_replace(token_path, texts[i]);
 		START("watch", "--token-file", token_path);
 		expect_end(2);
 		expect_line(PROCESS_ERROR, "not one token or API key, and nothing else");

@@ -34,16 +34,9 @@ static void stop(void)
 	redis_server_free(redis);
 }
 
-/* limits: members of the claim, as "\"connections\":3". */
 static const char *bearer(const char *identity, const char *limits)
 {
-	static char header[1024];
-	char claims[512];
-	snprintf(claims, sizeof claims, "{\"sub\":\"%s\"," EXPIRES ",\"tracegate\":{\"limits\":{%s}}}", identity, limits);
-	char *token = test_token_hs256(claims, SECRET);
-	snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
-	free(token);
-	return header;
+	return test_bearer_limited(identity, limits, SECRET);
 }
 
 static int upgrade(struct raw *raw, const char *header)

@@ -33,16 +33,9 @@ static void stop(void)
 	redis_server_free(redis);
 }
 
-/* limits: members of the claim. */
 static const char *bearer(const char *identity, const char *limits)
 {
-	static char header[1024];
-	char claims[512];
-	snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"exp\":4102444800,\"tracegate\":{\"limits\":{%s}}}", identity, limits);
-	char *token = test_token_hs256(claims, SECRET);
-	snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
-	free(token);
-	return header;
+	return test_bearer_limited(identity, limits, SECRET);
 }
 
 /* kept: NULL: a connection of its own. Gives the status, and leaves the answer to be freed. */

@@ -214,3 +214,14 @@ char *test_token_hs256(const char *claims, const char *secret)
 	test_key_free(key);
 	return token;
 }
+
+const char *test_bearer_limited(const char *identity, const char *limits, const char *secret)
+{
+	static char header[1024];
+	char claims[512];
+	snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"exp\":4102444800,\"tracegate\":{\"limits\":{%s}}}", identity, limits);
+	char *token = test_token_hs256(claims, secret);
+	snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+	free(token);
+	return header;
+}

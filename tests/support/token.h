@@ -22,5 +22,8 @@ char *test_key_jwk(const struct test_key *key, const char *more);
 char *test_token(const char *header, const char *claims, const char *algorithm, const struct test_key *key);
 /* What most tests want: HS256, with the header {"alg":"HS256","typ":"JWT"}. */
 char *test_token_hs256(const char *claims, const char *secret);
+/* The header line that brings such a token of the identity. limits: members of that claim, as "\"connections\":3", or "". Valid until
+ * the next call. */
+const char *test_bearer_limited(const char *identity, const char *limits, const char *secret);
 
 #endif
