@@ -18,9 +18,10 @@ void arena_init(struct arena *arena, size_t limit_bytes)
 	*arena = (struct arena){.limit_bytes = limit_bytes};
 }
 
-static void free_chunks(struct arena_chunk *chunk)
+/* Frees from this chunk on down to that one, which stays; NULL: all. */
+static void free_chunks(struct arena_chunk *chunk, const struct arena_chunk *last)
 {
-	while (chunk) {
+	while (chunk != last) {
 		struct arena_chunk *older = chunk->older;
 		free(chunk);
 		chunk = older;
@@ -29,7 +30,7 @@ static void free_chunks(struct arena_chunk *chunk)
 
 void arena_fini(struct arena *arena)
 {
-	free_chunks(arena->chunks);
+	free_chunks(arena->chunks, NULL);
 	arena->chunks = NULL;
 	arena->used_bytes = 0;
 }
@@ -39,7 +40,7 @@ void arena_reset(struct arena *arena)
 	struct arena_chunk *kept = arena->chunks;
 	if (!kept)
 		return;
-	free_chunks(kept->older);
+	free_chunks(kept->older, NULL);
 	kept->older = NULL;
 	kept->used = 0;
 	arena->used_bytes = 0;
@@ -47,6 +48,24 @@ void arena_reset(struct arena *arena)
 		free(kept);
 		arena->chunks = NULL;
 	}
+}
+
+struct arena_mark arena_mark(const struct arena *arena)
+{
+	struct arena_chunk *chunk = arena->chunks;
+	return (struct arena_mark){chunk, chunk ? chunk->used : 0, arena->used_bytes};
+}
+
+void arena_back(struct arena *arena, struct arena_mark mark)
+{
+	if (mark.used_bytes == 0) {
+		arena_reset(arena);
+		return;
+	}
+	free_chunks(arena->chunks, mark.chunk);
+	arena->chunks = mark.chunk;
+	arena->chunks->used = mark.chunk_used;
+	arena->used_bytes = mark.used_bytes;
 }
 
 void arena_wipe(struct arena *arena)

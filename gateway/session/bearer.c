@@ -113,7 +113,6 @@ void exchange_auth_reloaded(struct exchange *exchange)
 		if (!bearer->has_ended && bearer->grants && !auth_is_known(auth, bearer->grants))
 			end(bearer, CLOSE_REVOKED, NULL);
 	}
-	arena_reset(&exchange->arena);
 }
 
 size_t exchange_disconnect(struct exchange *exchange, const struct exchange_culprit *culprit)
@@ -126,7 +125,6 @@ size_t exchange_disconnect(struct exchange *exchange, const struct exchange_culp
 		end(bearer, CLOSE_DISCONNECTED, culprit->reason);
 		count++;
 	}
-	arena_reset(&exchange->arena);
 	metric_add(METRIC_DISCONNECTED, count);
 	return count;
 }

@@ -8,6 +8,7 @@
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/resume.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/telling.h"
 
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 2000
@@ -21,10 +22,9 @@ static struct exchange *exchange_of(const struct catchup *catchup)
 static void tell_notice(const struct catchup *catchup, const char *code)
 {
 	const struct subscription *subscription = catchup->subscription;
-	struct arena *arena = &exchange_of(catchup)->arena;
-	struct value *notice = value_put(value_map(arena), "op", value_text(arena, "notice"));
-	notice = value_put(notice, "code", value_text(arena, code));
-	session_send(subscription->session, value_put(notice, "sub", value_text(arena, subscription->cohort->key)));
+	struct telling notice = telling_begin_notice(subscription->session, code);
+	telling_put_text(&notice, "sub", subscription->cohort->key);
+	telling_send(&notice);
 }
 
 static void on_ready(struct reader *reader, void *context)
@@ -207,7 +207,7 @@ static bool write_piece(struct writer *writer)
 	if (catchup->resume && !resume_answer(catchup->resume))
 		return false;
 	if (subscription->dropped)
-		session_send(session, subscription_take_gap(subscription, (struct record_id){0}));
+		subscription_send_gap(subscription, (struct record_id){0});
 	if (session->state != SESSION_OPEN || !session_is_clear(session))
 		return true;
 	struct buf *out = &session->exchange->piece;

@@ -7,6 +7,7 @@
 #include "gateway/session/regrant.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/telling.h"
 
 #define TOO_MANY_CONNECTIONS_RETRY_MS 2000
 
@@ -15,27 +16,22 @@ static struct session *session_of(struct bearer *bearer)
 	return LIST_ENTRY(bearer, struct session, bearer);
 }
 
-static struct value *notice(struct arena *arena, const char *code)
-{
-	struct value *map = value_put(value_map(arena), "op", value_text(arena, "notice"));
-	return value_put(map, "code", value_text(arena, code));
-}
-
 static void warn(struct bearer *bearer)
 {
-	struct arena *arena = &bearer->exchange->arena;
-	struct value *expires = value_uint(arena, bearer->grants->expires_ms);
-	session_send(session_of(bearer), value_put(notice(arena, "tokenExpiring"), "expiresAt", expires));
+	struct telling notice = telling_begin_notice(session_of(bearer), "tokenExpiring");
+	telling_put(&notice, "expiresAt", value_uint(notice.arena, bearer->grants->expires_ms));
+	telling_send(&notice);
 }
 
 /* A close frame says why by itself, but in no operator's words; a front without one says it in a notice. */
 static void end(struct bearer *bearer, enum close_cause cause, const char *reason)
 {
 	struct session *session = session_of(bearer);
-	struct arena *arena = &bearer->exchange->arena;
 	if (reason || session->front->is_one_way) {
-		struct value *map = value_put(notice(arena, "closing"), "closeCode", value_uint(arena, close_code(cause)));
-		session_send(session, value_put(map, "reason", value_text(arena, reason ? reason : close_reason(cause))));
+		struct telling notice = telling_begin_notice(session, "closing");
+		telling_put(&notice, "closeCode", value_uint(notice.arena, close_code(cause)));
+		telling_put_text(&notice, "reason", reason ? reason : close_reason(cause));
+		telling_send(&notice);
 	}
 	session_close(session, cause);
 }

@@ -135,13 +135,26 @@ void errands_cancel(struct session *session)
 	}
 }
 
-void errands_end_reading(struct session *session)
+/* NULL: none. */
+static struct errand *first_reading(const struct session *session)
 {
 	LIST_FOREACH(&session->errands, at, following) {
 		struct errand *errand = LIST_ENTRY(at, struct errand, in_session);
-		if (!errand->reads)
-			continue;
-		request_refuse(session, id_of(errand), "unavailable", "the credential of this connection changed meanwhile: ask again", 1);
+		if (errand->reads)
+			return errand;
+	}
+	return NULL;
+}
+
+/* Each ends before it is told of, which may close the session and end the others with it. */
+void errands_end_reading(struct session *session)
+{
+	struct errand *errand;
+	while ((errand = first_reading(session))) {
+		struct errand told = {.has_id = errand->has_id, .id = errand->id};
+		errand->has_id = false;
 		errand->on_cancel(errand);
+		request_refuse(session, id_of(&told), "unavailable", "the credential of this connection changed meanwhile: ask again", 1);
+		free_id(&told);
 	}
 }

@@ -18,7 +18,7 @@ struct errand;
 struct request;
 struct session;
 
-/* The session closes: nothing can be replied any more. Ends the errand; may free it. */
+/* Ends the errand, and may free it. Replies nothing: the session closes, or it is told by somebody else. */
 typedef void errand_cancel(struct errand *errand);
 
 struct errand {

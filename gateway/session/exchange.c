@@ -12,6 +12,7 @@
 #include "gateway/session/position.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/telling.h"
 #include "gateway/session/writers.h"
 
 /* A request's tree takes up to about 50 times its text ("[0,0,0]"). */
@@ -104,20 +105,14 @@ void exchange_deliver(struct exchange *exchange, const struct record_batch *batc
 	catchups_head_moved(exchange);
 }
 
-static struct value *notice(struct exchange *exchange, const char *code)
-{
-	struct arena *arena = &exchange->arena;
-	struct value *map = value_put(value_map(arena), "op", value_text(arena, "notice"));
-	return value_put(map, "code", value_text(arena, code));
-}
-
 void exchange_notice(struct exchange *exchange, enum exchange_notice what)
 {
 	exchange->is_redis_down = what == NOTICE_REDIS_DOWN;
 	static const char *const codes[] = {[NOTICE_REDIS_DOWN] = "redisDown", [NOTICE_REDIS_UP] = "redisUp"};
-	LIST_FOREACH(&exchange->sessions, at, following)
-		session_send(LIST_ENTRY(at, struct session, in_exchange), notice(exchange, codes[what]));
-	arena_reset(&exchange->arena);
+	LIST_FOREACH(&exchange->sessions, at, following) {
+		struct telling notice = telling_begin_notice(LIST_ENTRY(at, struct session, in_exchange), codes[what]);
+		telling_send(&notice);
+	}
 }
 
 /* Each session has a slot of the spread and a random moment in it, so that they neither leave nor return together. */
@@ -136,11 +131,10 @@ void exchange_drain(struct exchange *exchange, uint64_t spread_ns)
 		uint64_t wait_ns = slot++ * slot_ns + random_below(&exchange->random, slot_ns);
 		session->drain_ns = now_ns + wait_ns;
 		list_append(&exchange->draining, &session->in_drain);
-		struct value *message = notice(exchange, "draining");
-		struct value *wait_ms = value_uint(&exchange->arena, wait_ns / NS_PER_MS);
-		session_send(session, value_put(message, "reconnectInMs", wait_ms));
+		struct telling notice = telling_begin_notice(session, "draining");
+		telling_put(&notice, "reconnectInMs", value_uint(notice.arena, wait_ns / NS_PER_MS));
+		telling_send(&notice);
 	}
-	arena_reset(&exchange->arena);
 }
 
 void exchange_set_alarm(struct exchange *exchange, struct alarm *alarm, uint64_t wait_ns)

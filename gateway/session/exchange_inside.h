@@ -26,7 +26,7 @@ struct exchange {
 	struct heartbeats heartbeats;
 	struct list draining; /* sessions by drain_ns */
 	bool is_draining;
-	struct arena arena; /* requests and messages of this turn */
+	struct arena arena; /* the request that is handled, and the message that is made: tellings and replies give it back when they are sent */
 	struct buf message; /* the message that is being framed */
 	struct buf head;    /* the head of a batch */
 	struct deflater *deflater; /* NULL until a message is to be compressed */

@@ -89,8 +89,10 @@ void exchange_answer(struct exchange *exchange, struct answer *answer)
 		uint64_t patience_ns = exchange->settings.past_timeout_ns + PATIENCE_NS;
 		alarm_set(&exchange->alarms, &asker->patience, clock_mono_ns() + patience_ns);
 	} else if (asker) {
+		struct arena_mark mark = arena_mark(&exchange->arena);
 		asker_forget(asker);
 		asker->on_answer(asker, answer);
+		arena_back(&exchange->arena, mark);
 	}
 	answer_free(answer);
 }

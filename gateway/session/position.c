@@ -33,7 +33,6 @@ static void visit_live(struct exchange *exchange, subscription_visit *visit, str
 				visit(subscription, id);
 		}
 	}
-	arena_reset(&exchange->arena);
 }
 
 /* What this worker missed may still be in the log: who catches up looks there, and is told if it is not. */

@@ -6,14 +6,13 @@
 #include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/step.h"
+#include "gateway/session/telling.h"
 
 static void tell(struct session *session, const char *field, const char *key)
 {
-	struct arena *arena = &session->exchange->arena;
-	const char *kept = arena_copy(arena, key, strlen(key));
-	struct value *map = value_put(value_map(arena), "op", value_text(arena, "notice"));
-	map = value_put(map, "code", value_text(arena, "notAllowed"));
-	session_send(session, value_put(map, field, kept ? value_text(arena, kept) : NULL));
+	struct telling notice = telling_begin_notice(session, "notAllowed");
+	telling_put_text(&notice, field, key);
+	telling_send(&notice);
 }
 
 /* What of the wish may be seen now. OK: ret_filter is a reference; ERR_DENIED: nothing. */

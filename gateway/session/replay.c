@@ -9,6 +9,7 @@
 #include "gateway/session/frame.h"
 #include "gateway/session/session_inside.h"
 #include "gateway/session/step.h"
+#include "gateway/session/telling.h"
 
 /* In front of the elements: the frame's header, and the head of a batch with the longest key and cursor. */
 #define HEADROOM (FRONT_HEADROOM + 192)
@@ -25,23 +26,12 @@ static struct exchange *exchange_of(const struct replay *replay)
 	return replay->session->exchange;
 }
 
-struct value *replay_message(const struct replay *replay, const char *op)
-{
-	struct arena *arena = &exchange_of(replay)->arena;
-	struct value *message = value_put(value_map(arena), "op", value_text(arena, op));
-	return value_put(message, "replay", value_text(arena, replay->key));
-}
-
 void replay_tell_gap(const struct replay *replay, struct record_id after, struct record_id before, const char *reason)
 {
-	struct arena *arena = &exchange_of(replay)->arena;
-	struct value *gap = replay_message(replay, "gap");
-	gap = value_put(gap, "after", gap_id(arena, after));
-	gap = value_put(gap, "before", gap_id(arena, before));
-	gap = value_put(gap, "dropped", value_null(arena));
-	gap = value_put(gap, "reason", value_text(arena, reason));
-	metric_add(METRIC_GAPS, 1);
-	session_send(replay->session, gap);
+	struct telling gap = telling_begin_gap(replay->session, "replay", replay->key);
+	telling_put_id(&gap, "after", after);
+	telling_end_gap(&gap, before, 0, reason);
+	telling_send(&gap);
 }
 
 static void on_ready(struct reader *reader, void *context)
@@ -192,10 +182,9 @@ static void wait_for_past(struct replay *replay)
 	if (!replay->failing_since_ns)
 		replay->failing_since_ns = now_ns;
 	if (!replay->is_told && now_ns - replay->failing_since_ns >= PATIENCE_NS) {
-		struct arena *arena = &exchange_of(replay)->arena;
-		struct value *notice = value_put(value_map(arena), "op", value_text(arena, "notice"));
-		notice = value_put(notice, "code", value_text(arena, "replayWaiting"));
-		session_send(replay->session, value_put(notice, "replay", value_text(arena, replay->key)));
+		struct telling notice = telling_begin_notice(replay->session, "replayWaiting");
+		telling_put_text(&notice, "replay", replay->key);
+		telling_send(&notice);
 		replay->is_told = true;
 	}
 	alarm_set(&exchange_of(replay)->alarms, &replay->wake, now_ns + replay->backoff_ms * NS_PER_MS);

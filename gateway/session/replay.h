@@ -90,8 +90,6 @@ void replay_give(struct replay *replay, const struct record *record, size_t coun
 bool replay_send(struct replay *replay, size_t count);
 /* Whether the batch has room and the client's rate allows an event, which it then counts. */
 bool replay_takes(struct replay *replay, size_t count);
-/* {"op","replay"}, in the exchange's arena; NULL: no memory. */
-struct value *replay_message(const struct replay *replay, const char *op);
 void replay_tell_gap(const struct replay *replay, struct record_id after, struct record_id before, const char *reason);
 
 #endif

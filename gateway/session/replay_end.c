@@ -5,6 +5,7 @@
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/telling.h"
 
 /* The subscription that goes on behind the replay: one that the client has already stays where it is. NULL: ret_why
  * says why. */
@@ -35,23 +36,23 @@ static struct value *error_of(struct arena *arena, const char *code)
 
 void replay_tell_end(struct replay *replay)
 {
-	struct arena *arena = &replay->session->exchange->arena;
-	struct value *end = replay_message(replay, "replayEnd");
 	char at[RECORD_ID_TEXT];
-	const char *kept = arena_copy(arena, at, record_id_write(at, replay->at));
-	end = value_put(end, "at", kept ? value_text(arena, kept) : NULL);
+	struct telling end = telling_begin(replay->session, "replayEnd");
+	telling_put_text(&end, "replay", replay->key);
+	record_id_write(at, replay->at);
+	telling_put_text(&end, "at", at);
 	if (!replay->goes_live) {
-		session_send(replay->session, end);
+		telling_send(&end);
 		return;
 	}
 	bool is_new = false;
 	const char *why = NULL;
 	struct subscription *subscription = find_or_open(replay, &is_new, &why);
 	if (subscription)
-		end = value_put(end, "sub", value_text(arena, subscription->cohort->key));
+		telling_put_text(&end, "sub", subscription->cohort->key);
 	else
-		end = value_put(end, "error", error_of(arena, why));
-	session_send(replay->session, end);
+		telling_put(&end, "error", error_of(end.arena, why));
+	telling_send(&end);
 	if (!subscription)
 		return;
 	if (is_new)

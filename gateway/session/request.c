@@ -24,6 +24,7 @@ void request_refuse(struct session *session, const struct value *id, const char 
 	struct arena *arena = &session->exchange->arena;
 	if (!id)
 		return;
+	struct arena_mark mark = arena_mark(arena);
 	struct value *error = value_map(arena);
 	error = value_put(error, "code", value_text(arena, code));
 	error = value_put(error, "message", value_text(arena, message));
@@ -31,6 +32,7 @@ void request_refuse(struct session *session, const struct value *id, const char 
 	if (retry_after_ms)
 		error = value_put(error, "retryAfterMs", value_uint(arena, retry_after_ms));
 	session_send(session, value_put(reply_to(arena, id), "error", error));
+	arena_back(arena, mark);
 }
 
 void request_fail_for_now(const struct request *request, const char *code, const char *message, uint64_t retry_after_ms)

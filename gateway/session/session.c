@@ -12,6 +12,7 @@
 #include "gateway/session/presence.h"
 #include "gateway/session/replay.h"
 #include "gateway/session/session_inside.h"
+#include "gateway/session/telling.h"
 #include "gateway/session/writers.h"
 
 /* A session over its rate of events goes on when this part of a second's worth has come in: some at once instead of each alone. */
@@ -52,20 +53,17 @@ void session_pace(struct session *session)
 
 static void welcome(struct session *session)
 {
-	struct exchange *exchange = session->exchange;
-	struct arena *arena = &exchange->arena;
+	const struct exchange_settings *settings = &session->exchange->settings;
+	struct telling welcome = telling_begin(session, "welcome");
 	char client[24];
-	int len = snprintf(client, sizeof client, "%llu", (unsigned long long)session->id);
-	char *kept = arena_copy(arena, client, (size_t)len);
-	struct value *map = value_map(arena);
-	map = value_put(map, "op", value_text(arena, "welcome"));
-	map = value_put(map, "node", value_text(arena, exchange->settings.node));
-	map = value_put(map, "client", kept ? value_text(arena, kept) : NULL);
-	map = value_put(map, "version", value_text(arena, exchange->settings.version));
-	map = value_put(map, "heartbeatMs", value_uint(arena, exchange->settings.heartbeat_ns / NS_PER_MS));
-	map = value_put(map, "auth", value_bool(arena, session->bearer.grants != NULL));
-	map = value_put(map, "limits", allowance_write(arena, &session->allowance, &exchange->settings));
-	session_send(session, map);
+	snprintf(client, sizeof client, "%llu", (unsigned long long)session->id);
+	telling_put_text(&welcome, "node", settings->node);
+	telling_put_text(&welcome, "client", client);
+	telling_put_text(&welcome, "version", settings->version);
+	telling_put(&welcome, "heartbeatMs", value_uint(welcome.arena, settings->heartbeat_ns / NS_PER_MS));
+	telling_put(&welcome, "auth", value_bool(welcome.arena, session->bearer.grants != NULL));
+	telling_put(&welcome, "limits", allowance_write(welcome.arena, &session->allowance, settings));
+	telling_send(&welcome);
 }
 
 struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port, struct grants *grants)
@@ -206,12 +204,8 @@ void session_send_frame(struct session *session, struct blob *frame)
 static void send_parcel(struct session *session, struct parcel *parcel)
 {
 	if (parcel->subscription && parcel->subscription->dropped && parcel->subscription->state == SUBSCRIPTION_LIVE) {
-		struct value *gap = subscription_take_gap(parcel->subscription, parcel->first);
-		struct slice frame = session_frame(session->exchange, session->front, gap);
-		if (frame.len)
-			session_write(session, frame);
-		else
-			session_close(session, CLOSE_INTERNAL);
+		struct telling gap = subscription_take_gap(parcel->subscription, parcel->first);
+		telling_write(&gap);
 		return;
 	}
 	session_write(session, (struct slice){(const char *)parcel->frame->bytes, parcel->frame->len});

@@ -94,9 +94,7 @@ static void begin_unrecorded(const struct request *request, struct subscription 
 		subscription_go_live(subscription);
 	struct value *ok = resume_ok(subscription, subscription_place(subscription));
 	request_succeed(request, value_put(ok, "recovered", value_bool(arena, false)));
-	session_send(request->session, subscription_gap(subscription, value_copy(arena, since), value_null(arena), value_null(arena),
-							"unrecorded"));
-	metric_add(METRIC_GAPS, 1);
+	subscription_tell_no_past(subscription, since);
 }
 
 /* True: there is none, or it is a moment. False: refused. */

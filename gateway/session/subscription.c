@@ -222,7 +222,7 @@ static void write_or_queue(struct subscription *subscription, struct batch *batc
 {
 	struct session *session = subscription->session;
 	if (subscription->dropped && session_is_clear(session))
-		session_send(session, subscription_take_gap(subscription, batch->first));
+		subscription_send_gap(subscription, batch->first);
 	if (session_is_clear(session)) {
 		session_write(session, batch->frame);
 		metric_add(METRIC_EVENTS_OUT, batch->count);
@@ -370,7 +370,7 @@ void subscription_resume(struct subscription *subscription)
 		return;
 	set_state(subscription, SUBSCRIPTION_LIVE);
 	if (subscription->dropped)
-		session_send(subscription->session, subscription_take_gap(subscription, (struct record_id){0}));
+		subscription_send_gap(subscription, (struct record_id){0});
 	if (subscription->conflation)
 		send_conflated(subscription);
 }

@@ -20,6 +20,7 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/cohort.h"
 #include "gateway/session/conflation.h"
+#include "gateway/session/telling.h"
 
 struct catchup;
 struct session;
@@ -63,16 +64,14 @@ struct record_id subscription_place(const struct subscription *subscription);
 void subscription_lose(struct subscription *subscription, size_t events, struct record_id after, enum metric reason);
 void subscription_miss(struct subscription *subscription, const struct batch *batch); /* there is no memory for the batch */
 void subscription_offer(struct subscription *subscription, struct batch *batch);
-/* A gap message; what builders gave may be NULL. NULL: no memory. */
-struct value *gap_id(struct arena *arena, struct record_id id); /* null for zero; NULL: no memory */
-struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
-			       struct value *dropped, const char *reason) MUST_USE;
-/* The gap message for what was lost since the last one, which counts as told by it. before: the next event, zero: not known.
- * NULL: no memory. */
-struct value *subscription_take_gap(struct subscription *subscription, struct record_id before) MUST_USE;
+/* The gap for what was lost since the last one, which counts as told by it. before: the next event, zero: not known. */
+struct telling subscription_take_gap(struct subscription *subscription, struct record_id before) MUST_USE;
+void subscription_send_gap(struct subscription *subscription, struct record_id before); /* the same, sent in its turn */
 /* Tells a gap; zero ids are not known; dropped 0: not known. */
 void subscription_tell_gap(const struct subscription *subscription, struct record_id after, struct record_id before,
 			   uint64_t dropped, const char *reason);
+/* Nothing from before this moment can be had, since it was asked for. */
+void subscription_tell_no_past(const struct subscription *subscription, const struct value *since);
 /* Ids are not given any more: told once in each such phase. */
 void subscription_tell_unrecorded(struct subscription *subscription);
 void subscription_resume(struct subscription *subscription); /* its client is owed nothing any more */

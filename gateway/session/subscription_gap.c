@@ -17,48 +17,41 @@ void subscription_lose(struct subscription *subscription, size_t events, struct 
 	metric_add(reason, events);
 }
 
-struct value *subscription_gap(const struct subscription *subscription, struct value *after, struct value *before,
-			       struct value *dropped, const char *reason)
+static struct telling gap_between(const struct subscription *subscription, struct record_id after, struct record_id before,
+				  uint64_t dropped, const char *reason)
 {
-	struct arena *arena = &subscription->session->exchange->arena;
-	struct value *gap = value_map(arena);
-	gap = value_put(gap, "op", value_text(arena, "gap"));
-	gap = value_put(gap, "sub", value_text(arena, subscription->cohort->key));
-	gap = value_put(gap, "after", after);
-	gap = value_put(gap, "before", before);
-	gap = value_put(gap, "dropped", dropped);
-	return value_put(gap, "reason", value_text(arena, reason));
+	struct telling gap = telling_begin_gap(subscription->session, "sub", subscription->cohort->key);
+	telling_put_id(&gap, "after", after);
+	telling_end_gap(&gap, before, dropped, reason);
+	return gap;
 }
 
-struct value *gap_id(struct arena *arena, struct record_id id)
-{
-	char text[RECORD_ID_TEXT];
-	if (record_id_is_zero(id))
-		return value_null(arena);
-	const char *kept = arena_copy(arena, text, record_id_write(text, id));
-	return kept ? value_text(arena, kept) : NULL;
-}
-
-static struct value *gap_between(const struct subscription *subscription, struct record_id after, struct record_id before,
-				 uint64_t dropped, const char *reason)
-{
-	struct arena *arena = &subscription->session->exchange->arena;
-	struct value *count = dropped ? value_uint(arena, dropped) : value_null(arena);
-	metric_add(METRIC_GAPS, 1);
-	return subscription_gap(subscription, gap_id(arena, after), gap_id(arena, before), count, reason);
-}
-
-struct value *subscription_take_gap(struct subscription *subscription, struct record_id before)
+struct telling subscription_take_gap(struct subscription *subscription, struct record_id before)
 {
 	uint64_t dropped = subscription->dropped;
 	subscription->dropped = 0;
 	return gap_between(subscription, subscription->dropped_after, before, dropped, subscription->dropped_reason);
 }
 
+void subscription_send_gap(struct subscription *subscription, struct record_id before)
+{
+	struct telling gap = subscription_take_gap(subscription, before);
+	telling_send(&gap);
+}
+
 void subscription_tell_gap(const struct subscription *subscription, struct record_id after, struct record_id before,
 			   uint64_t dropped, const char *reason)
 {
-	session_send(subscription->session, gap_between(subscription, after, before, dropped, reason));
+	struct telling gap = gap_between(subscription, after, before, dropped, reason);
+	telling_send(&gap);
+}
+
+void subscription_tell_no_past(const struct subscription *subscription, const struct value *since)
+{
+	struct telling gap = telling_begin_gap(subscription->session, "sub", subscription->cohort->key);
+	telling_put(&gap, "after", value_copy(gap.arena, since));
+	telling_end_gap(&gap, (struct record_id){0}, 0, "unrecorded");
+	telling_send(&gap);
 }
 
 void subscription_tell_unrecorded(struct subscription *subscription)

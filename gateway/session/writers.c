@@ -63,9 +63,12 @@ static void run_one(struct session *session, uint64_t now_ns)
 	struct writer *writer = next_of(session, now_ns);
 	if (!writer)
 		return;
+	struct arena *arena = &session->exchange->arena;
+	struct arena_mark mark = arena_mark(arena);
 	list_remove(&writer->in_session);
 	if (writer->write(writer) && list_is_empty(&writer->in_session))
 		list_append(&session->writers, &writer->in_session);
+	arena_back(arena, mark);
 	writers_wake(session);
 }
 

@@ -58,6 +58,43 @@ START_TEST(is_as_new_after_a_reset)
 }
 END_TEST
 
+START_TEST(going_back_to_a_mark_keeps_what_was_before_it)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	char *before = arena_copy(&arena, "before", 6);
+	size_t used_bytes = arena.used_bytes;
+	for (int round = 0; round < 1000; round++) {
+		struct arena_mark outer = arena_mark(&arena);
+		ck_assert_ptr_nonnull(arena_alloc(&arena, LIMIT_BYTES / 4));
+		struct arena_mark inner = arena_mark(&arena);
+		char *between = arena_copy(&arena, "between", 7);
+		for (int i = 0; i < 10; i++)
+			ck_assert_ptr_nonnull(arena_alloc(&arena, 1000));
+		arena_back(&arena, inner);
+		memset(arena_alloc(&arena, 100), 'x', 100);
+		arena_back(&arena, outer);
+		ck_assert_ptr_nonnull(between);
+	}
+	ck_assert_uint_eq(arena.used_bytes, used_bytes);
+	ck_assert_str_eq(before, "before");
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(going_back_to_the_start_is_a_reset)
+{
+	arena_init(&arena, LIMIT_BYTES);
+	for (int round = 0; round < 1000; round++) {
+		struct arena_mark mark = arena_mark(&arena);
+		ck_assert_ptr_nonnull(arena_alloc(&arena, 100));
+		ck_assert_ptr_nonnull(arena_alloc(&arena, LIMIT_BYTES / 2));
+		arena_back(&arena, mark);
+		ck_assert_uint_eq(arena.used_bytes, 0);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(what_is_wiped_reads_as_zeros)
 {
 	arena_init(&arena, LIMIT_BYTES);
@@ -87,6 +124,8 @@ int main(void)
 	tcase_add_test(cases, hands_out_aligned_memory_that_does_not_move);
 	tcase_add_test(cases, does_not_grow_past_its_limit);
 	tcase_add_test(cases, is_as_new_after_a_reset);
+	tcase_add_test(cases, going_back_to_a_mark_keeps_what_was_before_it);
+	tcase_add_test(cases, going_back_to_the_start_is_a_reset);
 	tcase_add_test(cases, what_is_wiped_reads_as_zeros);
 	tcase_add_test(cases, copies_bytes_and_adds_a_nul);
 	suite_add_tcase(suite, cases);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/auth/auth.h"
+#include "gateway/session/session_inside.h"
 #include "tests/support/suite.h"
 #include "tests/support/token.h"
 
@@ -291,6 +292,32 @@ START_TEST(requests_under_way_end_with_the_grants_they_were_made_by)
 }
 END_TEST
 
+/* What it is told of one of them may be too much for a client that does not read: then all end with it. */
+START_TEST(requests_under_way_may_end_with_the_session)
+{
+	enum { REQUESTS = 4, ID_BYTES = 3900 }; /* past_settings() lets so many be under way, and messages be so long */
+	static char request[ID_BYTES + 128];
+	authenticate("ann", 3600, "");
+	tell_feed(exchange, true);
+	record_events(exchange, 1, 30);
+	for (int i = 0; i < REQUESTS; i++) {
+		snprintf(request, sizeof request, "{\"op\":\"history\",\"from\":\"earliest\",\"id\":\"%0*d\"}", ID_BYTES, i);
+		peer_says(&peer, request);
+	}
+	exchange_end_turn(exchange);
+	peer.is_stuck = true;
+	authenticate("ann", 3600, "");
+	/* Replies wait for it until there is room for two more of those with the long ids. */
+	snprintf(request, sizeof request, "{\"op\":\"ping\",\"id\":\"%0*d\"}", ID_BYTES, 0);
+	for (size_t waits = 0; waits + 3 * (ID_BYTES + 128) < SESSION_CONTROL_BYTES_MAX; waits += ID_BYTES)
+		peer_says(&peer, request);
+	ck_assert_uint_eq(peer.close_code, 0);
+	authenticate("ann", 3600, ",\"tracegate\":{\"sessions\":[\"s2\"]}");
+	ck_assert_uint_eq(peer.close_code, 4502);
+	exchange_end_turn(exchange);
+}
+END_TEST
+
 START_TEST(an_operator_ends_an_identity_or_a_client)
 {
 	struct peer other;
@@ -334,6 +361,7 @@ int main(void)
 	tcase_add_test(tests, a_refresh_that_narrows_meets_a_catch_up);
 	tcase_add_test(tests, what_may_not_go_on_is_ended_with_a_notice);
 	tcase_add_test(tests, requests_under_way_end_with_the_grants_they_were_made_by);
+	tcase_add_test(tests, requests_under_way_may_end_with_the_session);
 	tcase_add_test(tests, an_operator_ends_an_identity_or_a_client);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, open);
