@@ -40,8 +40,8 @@ struct filter_error {
 	char message[192];
 };
 
-/* channels: an array of strings, or NULL for default_patterns. filter: a map as in the protocol, or NULL for everything.
- * allowed_patterns (the channels the gateway serves, as configured): a channel that none of them can overlap is
+/* channels: an array of strings, or NULL for all that is served. filter: a map as in the protocol, or NULL for everything.
+ * served (the channels the gateway serves, as configured): a channel that none of them can overlap is
  * refused, since it could never match; no patterns: nothing is refused. The values may be freed afterwards. ERR_INVALID, ERR_LIMIT: ret_error is set. */
 struct filter_patterns {
 	const struct slice *patterns;
@@ -61,8 +61,10 @@ struct filter *filter_wish(struct filter *filter); /* of a conjunction the wish,
 bool filter_match(const struct filter *filter, const struct record *record);
 /* True: it wants records of this one session only; the slice lives as long as the filter. */
 bool filter_single_session(const struct filter *filter, struct slice *ret_session);
-/* The sessions outside of which it wants nothing: their number; 0: it names none, or more than max. They live as long as the filter. */
-size_t filter_sessions(const struct filter *filter, struct slice *ret_sessions, size_t max);
+/* True: it wants records of these sessions only, as many as ret_count says; 0: it wants nothing at all. They live as long as the filter.
+ * False: it names none, or more than max. */
+bool filter_sessions(const struct filter *filter, struct slice *ret_sessions, size_t max, size_t *ret_count);
+bool filter_allows_session(const struct filter *filter, struct slice session); /* no list of sessions keeps it out */
 struct slice filter_canonical(const struct filter *filter); /* lives as long as the filter */
 
 #endif

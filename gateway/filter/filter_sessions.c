@@ -1,22 +1,34 @@
 #include "gateway/filter/filter_parts.h"
 
-/* The shorter list that asks for something; of a conjunction each alone keeps out what is not in it. */
-static const struct text_list *sessions_of(const struct filter *filter)
+/* The shorter of the lists that are there; of a conjunction each alone keeps out what is not in it. */
+static const struct text_list *shortest(const struct filter *filter)
 {
 	if (!filter->wish)
 		return &filter->sessions;
-	const struct text_list *wish = sessions_of(filter->wish), *scope = sessions_of(filter->scope);
+	const struct text_list *wish = shortest(filter->wish), *scope = shortest(filter->scope);
 	if (wish->count == 0 || (scope->count && scope->count < wish->count))
 		return scope;
 	return wish;
 }
 
-size_t filter_sessions(const struct filter *filter, struct slice *ret_sessions, size_t max)
+bool filter_allows_session(const struct filter *filter, struct slice session)
 {
-	const struct text_list *sessions = sessions_of(filter);
-	if (sessions->count > max)
-		return 0;
-	for (size_t i = 0; i < sessions->count; i++)
-		ret_sessions[i] = sessions->items[i];
-	return sessions->count;
+	if (filter->wish)
+		return filter_allows_session(filter->wish, session) && filter_allows_session(filter->scope, session);
+	return filter->sessions.count == 0 || text_list_has(&filter->sessions, session);
+}
+
+bool filter_sessions(const struct filter *filter, struct slice *ret_sessions, size_t max, size_t *ret_count)
+{
+	const struct text_list *list = shortest(filter);
+	size_t count = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (!filter_allows_session(filter, list->items[i]))
+			continue;
+		if (count == max)
+			return false;
+		ret_sessions[count++] = list->items[i];
+	}
+	*ret_count = count;
+	return list->count > 0;
 }

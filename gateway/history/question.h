@@ -42,6 +42,7 @@ struct question {
 	struct record_id diff_from;
 	/* QUESTION_STATE: a reference; NULL: all events count. With one nothing of what is asked or answered is shared with others. */
 	struct filter *filter;
+	bool hides_start;      /* QUESTION_STATE: the state does not say since which event it is; that may be one that is not to be seen */
 	char bytes[];          /* what the slices point into */
 };
 
@@ -74,7 +75,7 @@ struct answer {
 	uint64_t ticket;
 	void *asker;
 	enum question_kind kind;
-	/* OK; ERR_TIMEOUT; ERR_CLOSED (Redis is away, ask again); ERR_LIMIT (too many questions wait); ERR_NOMEM;
+	/* OK; ERR_TIMEOUT; ERR_CLOSED (Redis is away, ask again); ERR_LIMIT (too many questions wait); ERR_NOMEM; ERR_RANGE: QUESTION_STATE: too large;
 	 * ERR_IO: Redis refused, ERR_AGAIN: for now; why says what in our words. */
 	enum err error;
 	char why[128];

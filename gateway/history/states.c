@@ -19,21 +19,35 @@ static void join_line(struct states *states, struct task *task)
 		states_fail(states, task, ERR_NOMEM, NULL);
 }
 
-/* Out of everything; who waited for it waits in line again. */
-static void detach(struct states *states, struct task *task)
+/* It is at work no longer; who waited for it waits in line again. */
+static void leave_work(struct states *states, struct task *task)
 {
-	line_leave(&states->line, &task->item);
-	list_remove(&task->item.link);
-	list_remove(&task->all);
 	list_remove(&task->at_work);
 	states->working_count -= task->is_at_work;
+	states->is_crowded = states->is_crowded && !task->is_at_work;
 	task->is_at_work = false;
-	table_remove(&states->by_ticket, (struct slice){(const char *)&task->key, sizeof task->key});
 	while (!list_is_empty(&task->followers)) {
 		struct task *follower = of_item(task->followers.next);
 		list_remove(&follower->item.link);
 		join_line(states, follower);
 	}
+}
+
+void states_give_way(struct states *states, struct task *task)
+{
+	leave_work(states, task);
+	states->is_crowded = true;
+	if (line_rejoin(&states->line, task->question->asker, &task->item) != OK)
+		states_fail(states, task, ERR_NOMEM, NULL);
+}
+
+static void detach(struct states *states, struct task *task)
+{
+	line_leave(&states->line, &task->item);
+	list_remove(&task->item.link);
+	list_remove(&task->all);
+	table_remove(&states->by_ticket, (struct slice){(const char *)&task->key, sizeof task->key});
+	leave_work(states, task);
 }
 
 static void end(struct states *states, struct task *task)
@@ -128,7 +142,7 @@ static void start(struct states *states, struct task *task)
 void states_pump(struct states *states)
 {
 	struct line_item *item;
-	while (states->working_count < states->settings.folds_max && (item = line_next(&states->line))) {
+	while (states->working_count < (states->is_crowded ? 1 : states->settings.folds_max) && (item = line_next(&states->line))) {
 		struct task *task = LIST_ENTRY(item, struct task, item);
 		struct task *leader = find_at_work(states, task->question->session);
 		if (leader)

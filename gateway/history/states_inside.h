@@ -52,6 +52,7 @@ struct states {
 	struct line line;
 	struct list tasks, working;
 	size_t working_count;
+	bool is_crowded; /* one gave way: until another ends nothing is begun beside what is at work */
 	struct table by_ticket;
 	uint64_t last_ticket;
 	uint64_t progressed_ns, told_ns; /* when Redis last gave something; when those who wait were last told that it does */
@@ -62,6 +63,8 @@ struct states {
 void states_fail(struct states *states, struct task *task, enum err error, const char *why);
 void states_state_came(struct states *states, struct task *task, struct blob *state, struct record_id at); /* takes a reference */
 
+/* The folds at work need more than they may together: the task waits in line again, in front. It has no fold. May fail the task. */
+void states_give_way(struct states *states, struct task *task);
 void states_pump(struct states *states); /* after whatever may have ended a task */
 
 /* states_run.c */

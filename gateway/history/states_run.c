@@ -44,45 +44,10 @@ static void discard(struct task *task)
 	task->run.fold = NULL;
 }
 
-static void recall(struct states *states, struct task *task, struct record_id to)
+static void begin_fold(struct states *states, struct task *task, struct record_id since, uint64_t skipped)
 {
-	struct warm_place place = {.entries = 0};
-	struct run *run = &task->run;
-	run->awaits_snapshot = is_shared(task) && !run->is_from_scratch && run->recalls++ < RECALLS_MAX;
-	if (!run->awaits_snapshot)
-		return;
-	(void)!warm_find(states->warm, session_of(task), to, &place);
-	enum err error = states->ops.recall(states->context, run->ticket, session_of(task), place.at, to);
-	if (error)
-		run->awaits_snapshot = false; /* and what else is asked of Redis will fail too */
-}
-
-void states_run(struct states *states, struct task *task, struct record_id to)
-{
-	struct run *run = &task->run;
-	discard(task);
-	*run = (struct run){.ticket = ++states->last_ticket,
-	                    .to = to,
-	                    .restarts = run->restarts,
-	                    .is_from_scratch = run->is_from_scratch,
-	                    .awaits_facts = true};
-	recall(states, task, to);
-	enum err error = states->ops.inspect(states->context, run->ticket, session_of(task));
-	if (error)
-		states_fail(states, task, error, NULL);
-}
-
-void states_restart(struct states *states, struct task *task, bool is_from_scratch)
-{
-	discard(task);
-	if (task->run.restarts++ == RESTARTS_MAX) {
-		states_fail(states, task, ERR_AGAIN, TOO_FAST);
-		return;
-	}
-	task->run.is_from_scratch |= is_from_scratch;
-	if (is_from_scratch)
-		warm_drop(states->warm, session_of(task));
-	states_run(states, task, task->run.to);
+	struct record_id shown = task->question->hides_start ? (struct record_id){0} : since;
+	task->run.fold = fold_new(states->rules, states->settings.cache_bytes_max, session_of(task), shown, skipped);
 }
 
 static void finish(struct states *states, struct task *task)
@@ -102,6 +67,61 @@ static void finish(struct states *states, struct task *task)
 	blob_unref(state);
 }
 
+static void recall(struct states *states, struct task *task, struct record_id to)
+{
+	struct warm_place place = {.entries = 0};
+	struct run *run = &task->run;
+	run->awaits_snapshot = is_shared(task) && !run->is_from_scratch && run->recalls++ < RECALLS_MAX;
+	if (!run->awaits_snapshot)
+		return;
+	(void)!warm_find(states->warm, session_of(task), to, &place);
+	enum err error = states->ops.recall(states->context, run->ticket, session_of(task), place.at, to);
+	if (error)
+		run->awaits_snapshot = false; /* and what else is asked of Redis will fail too */
+}
+
+/* Of a session that is kept out as a whole nothing is asked: the time that takes would tell whether it is there, and how long. */
+static void finish_empty(struct states *states, struct task *task)
+{
+	begin_fold(states, task, (struct record_id){0}, 0);
+	if (task->run.fold)
+		finish(states, task);
+	else
+		states_fail(states, task, ERR_NOMEM, NULL);
+}
+
+void states_run(struct states *states, struct task *task, struct record_id to)
+{
+	struct run *run = &task->run;
+	discard(task);
+	*run = (struct run){.ticket = ++states->last_ticket,
+	                    .to = to,
+	                    .restarts = run->restarts,
+	                    .is_from_scratch = run->is_from_scratch,
+	                    .awaits_facts = true};
+	if (!is_shared(task) && !filter_allows_session(task->question->filter, session_of(task))) {
+		finish_empty(states, task);
+		return;
+	}
+	recall(states, task, to);
+	enum err error = states->ops.inspect(states->context, run->ticket, session_of(task));
+	if (error)
+		states_fail(states, task, error, NULL);
+}
+
+void states_restart(struct states *states, struct task *task, bool is_from_scratch)
+{
+	discard(task);
+	if (task->run.restarts++ == RESTARTS_MAX) {
+		states_fail(states, task, ERR_AGAIN, TOO_FAST);
+		return;
+	}
+	task->run.is_from_scratch |= is_from_scratch;
+	if (is_from_scratch)
+		warm_drop(states->warm, session_of(task));
+	states_run(states, task, task->run.to);
+}
+
 static bool is_before(struct record_id a, struct record_id b)
 {
 	return record_id_compare(a, b) < 0;
@@ -117,11 +137,6 @@ static enum err read_on(struct states *states, struct task *task, struct record_
 	run->count = states->page_entries;
 	metric_add(METRIC_SESSION_READS, 1);
 	return states->ops.read(states->context, run->ticket, &query, run->count);
-}
-
-static void begin_fold(struct states *states, struct task *task, struct record_id since, uint64_t skipped)
-{
-	task->run.fold = fold_new(states->rules, states->settings.cache_bytes_max, session_of(task), since, skipped);
 }
 
 static uint64_t gone_of(const struct stream_facts *facts)
@@ -333,18 +348,33 @@ static enum err add(struct states *states, struct task *task, const struct log_e
 	return error;
 }
 
-/* What is kept gives way to what is at work. */
-static enum err make_room(struct states *states)
+static size_t bytes_at_work(const struct states *states)
 {
-	size_t busy = 0, limit = states->settings.cache_bytes_max;
+	size_t bytes = 0;
 	LIST_FOREACH(&states->working, at, following)
 	{
 		const struct task *task = LIST_ENTRY(at, struct task, at_work);
-		busy += task->run.fold ? fold_bytes(task->run.fold) : 0;
+		bytes += task->run.fold ? fold_bytes(task->run.fold) : 0;
+	}
+	return bytes;
+}
+
+/* What is kept gives way to what is at work, and of that the newest to the oldest, which so comes to its end. False: the task itself gave
+ * way. */
+static bool make_room(struct states *states, const struct task *task)
+{
+	size_t limit = states->settings.cache_bytes_max, busy = bytes_at_work(states);
+	bool stays = true;
+	while (busy > limit && states->working_count > 1) {
+		struct task *newest = LIST_ENTRY(states->working.prev, struct task, at_work);
+		stays = stays && newest != task;
+		discard(newest);
+		states_give_way(states, newest);
+		busy = bytes_at_work(states);
 	}
 	warm_fit(states->warm, busy < limit ? limit - busy : 0);
 	metric_gauge_set(METRIC_STATE_CACHE_BYTES, (int64_t)(busy + warm_bytes(states->warm)));
-	return busy <= limit ? OK : ERR_LIMIT;
+	return stays;
 }
 
 static enum err add_all(struct states *states, struct task *task, const struct log_entry *entries, size_t count)
@@ -353,7 +383,7 @@ static enum err add_all(struct states *states, struct task *task, const struct l
 	for (size_t i = 0; i < count && !error; i++)
 		error = add(states, task, &entries[i]);
 	metric_add(METRIC_EVENTS_FOLDED, count);
-	return error ? error : make_room(states);
+	return error;
 }
 
 static void keep_pace(struct states *states, const struct log_entry *entries, size_t count)
@@ -390,6 +420,10 @@ static void take_page(struct states *states, struct task *task, const struct log
 	}
 	if (!error)
 		error = add_all(states, task, entries + skip, count - skip);
+	if (!error && !make_room(states, task))
+		return;
+	if (!error && fold_bytes(run->fold) > states->settings.cache_bytes_max)
+		error = ERR_LIMIT;
 	if (error) {
 		discard(task);
 		states_fail(states, task, error == ERR_LIMIT ? ERR_RANGE : error, error == ERR_LIMIT ? TOO_LARGE : NULL);

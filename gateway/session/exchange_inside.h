@@ -19,7 +19,7 @@ struct exchange {
 	struct exchange_settings settings;
 	struct list sessions; /* struct session, in_exchange */
 	size_t session_count;
-	struct table cohorts; /* by cohort_key */
+	struct table cohorts; /* by table_key */
 	struct index *index;
 	struct list dirty;    /* cohorts with pending events, oldest first */
 	uint64_t flush_ns;    /* none of these is due before */

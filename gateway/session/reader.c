@@ -69,6 +69,19 @@ static void drop_page(struct reader *reader)
 	reader->page = NULL;
 }
 
+/* What follows the gap; zero: not known. Ids of the log are for everybody. One of a stream tells of an event there: who may not see
+ * all is told it where he gets that event. */
+static struct record_id end_of_gap(const struct reader *reader, struct record_id first)
+{
+	const struct page *page = reader->page;
+	struct record_id before = reader->merge ? merge_lost_before(reader->merge) : first;
+	bool is_log = !reader->merge && !reader->session.len, sees_all = filter_wish(reader->filter) == reader->filter;
+	if (is_log || sees_all)
+		return before;
+	bool is_given = page->count && record_id_compare(before, first) == 0 && filter_match(reader->filter, page->records[0]);
+	return is_given ? before : (struct record_id){0};
+}
+
 /* What the log has lost between the place and what is left. Where the ring reaches back further than the page, the ring
  * goes on. */
 static void find_gap(struct reader *reader)
@@ -79,7 +92,7 @@ static void find_gap(struct reader *reader)
 		return;
 	reader->has_gap = true;
 	reader->gap_after = reader->place;
-	reader->gap_before = reader->merge ? merge_lost_before(reader->merge) : first;
+	reader->gap_before = end_of_gap(reader, first);
 	struct record_id start = has_ring(reader) ? ring_start(ring_of(reader)) : (struct record_id){0};
 	if (is_before(reader->place, start) && (!page->count || is_before(start, first))) {
 		const struct record *next = ring_at(ring_of(reader), ring_find(ring_of(reader), start));
@@ -133,16 +146,19 @@ static void on_merged(void *context, struct page *page, enum err error, const ch
 	reader->on_ready(reader, reader->context);
 }
 
-/* From where the filter's records are to be read: the streams of its sessions, unless those are too many, or too long for one.
+/* From where the filter's records are to be read: the streams of its sessions, unless those are too many, or too long for one. What
+ * wants nothing reads nothing, so that nobody learns of streams that hold nothing for him.
  * False: no memory. */
 static bool choose_source(struct reader *reader)
 {
 	struct slice sessions[MERGE_STREAMS_MAX];
-	size_t count = filter_sessions(reader->filter, sessions, MERGE_STREAMS_MAX);
-	for (size_t i = 0; i < count; i++) {
-		if (sessions[i].len > SESSION_STREAM_BYTES_MAX)
-			count = 0;
-	}
+	size_t count = 0;
+	bool is_named = filter_sessions(reader->filter, sessions, MERGE_STREAMS_MAX, &count);
+	for (size_t i = 0; i < count; i++)
+		is_named = is_named && sessions[i].len <= SESSION_STREAM_BYTES_MAX;
+	reader->is_over = is_named && count == 0;
+	if (!is_named)
+		return true;
 	if (count == 1)
 		reader->session = sessions[0];
 	if (count > 1)

@@ -25,7 +25,7 @@ enum reader_step {
 	READER_MORE,   /* much was looked at and kept out: ask again on another turn */
 	READER_WAIT,   /* a page is on its way: on_ready comes */
 	READER_GAP,    /* between gap_after and gap_before the log has lost something; told once, then ask again */
-	READER_END,    /* the end of the range, or of the log as it is now (reader_end RECORD_ID_MAX: the exchange's head) */
+	READER_END,    /* the end of the range, or of the log as it is now (range.to RECORD_ID_MAX: the exchange's head) */
 	READER_FAILED, /* reader_error() and reader_why() say why; asking again tries again */
 };
 

@@ -1,6 +1,7 @@
 /* The end of a replay: it is told, or a subscription goes on behind it. */
 #include <string.h>
 
+#include "gateway/auth/access.h"
 #include "gateway/session/catchup.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/replay.h"
@@ -17,6 +18,9 @@ static struct subscription *find_or_open(const struct replay *replay, bool *ret_
 	if (subscription)
 		return subscription;
 	*ret_is_new = true;
+	*ret_why = "not_allowed"; /* perhaps since it began */
+	if (!access_may(session->bearer.grants, GRANT_SUBSCRIBE))
+		return NULL;
 	*ret_why = "too_many_subscriptions";
 	if (limit && session->subscription_count >= limit)
 		return NULL;
@@ -24,14 +28,19 @@ static struct subscription *find_or_open(const struct replay *replay, bool *ret_
 	return subscription_open(session, replay->filter, SLOW_CATCHUP, false);
 }
 
+static const char *message_of(const char *code)
+{
+	if (strcmp(code, "not_allowed") == 0)
+		return "your credential does not grant the op \"subscribe\"";
+	if (strcmp(code, "internal") == 0)
+		return "the gateway is out of memory";
+	return "this connection has as many subscriptions as it may have (welcome.limits)";
+}
+
 static struct value *error_of(struct arena *arena, const char *code)
 {
-	bool is_limit = strcmp(code, "internal") != 0;
 	struct value *error = value_put(value_map(arena), "code", value_text(arena, code));
-	return value_put(
-	    error, "message",
-	    value_text(arena, is_limit ? "this connection has as many subscriptions as it may have (welcome.limits)"
-	                               : "the gateway is out of memory"));
+	return value_put(error, "message", value_text(arena, message_of(code)));
 }
 
 void replay_tell_end(struct replay *replay)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/auth/access.h"
 #include "gateway/session/errand.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/history_query.h"
@@ -61,6 +62,10 @@ static bool read_then(const struct request *request, bool *ret_goes_live)
 	if (!request_optional_string(request, "then", &then))
 		return false;
 	*ret_goes_live = then && slice_is(then->text, "live");
+	if (*ret_goes_live && !access_may(request_grants(request), GRANT_SUBSCRIBE)) {
+		request_fail(request, "not_allowed", "then: your credential does not grant the op \"subscribe\"");
+		return false;
+	}
 	if (!then || *ret_goes_live || slice_is(then->text, "stop"))
 		return true;
 	request_fail(request, "bad_request", "then: \"stop\" or \"live\" is needed");

@@ -57,6 +57,7 @@ enum err state_query_of(const struct exchange *exchange, const struct grants *gr
 		question_new_state(0, session, at, value_get(body, "diffFrom") ? &diff_from : NULL, access_scope(grants));
 	if (!question)
 		return refuse(ret_error, ERR_NOMEM, "internal", "", "the gateway is out of memory");
+	question->hides_start = !access_covers_session(grants, session);
 	*ret_question = question;
 	return OK;
 }

@@ -76,6 +76,35 @@ START_TEST(knows_a_single_session_of_either_side)
 }
 END_TEST
 
+START_TEST(wants_the_sessions_that_both_sides_name)
+{
+	static const struct {
+		const char *wish, *scope;
+		size_t max, count;
+		bool is_named;
+	} cases[] = {
+	    {NULL, NULL, 3, 0, false},
+	    {"{\"session\":[\"a\",\"b\"]}", NULL, 3, 2, true},
+	    {NULL, "{\"session\":[\"a\"]}", 3, 1, true},
+	    {"{\"session\":[\"a\",\"b\",\"c\"]}", "{\"session\":[\"b\",\"c\",\"d\",\"e\"]}", 3, 2, true},
+	    {"{\"session\":[\"a\",\"b\",\"c\",\"d\"]}", "{\"session\":[\"d\",\"e\",\"f\",\"g\",\"h\"]}", 1, 1, true},
+	    {"{\"session\":[\"a\"]}", "{\"session\":[\"b\"]}", 3, 0, true},
+	    {"{\"session\":[\"a\"]}", "{\"session\":[\"b\"]}", 0, 0, true},
+	    {"{\"session\":[\"a\",\"b\"]}", "{\"session\":[\"a\",\"b\"]}", 1, 0, false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct slice sessions[3];
+		size_t count = 0;
+		struct filter *both = take_within(kit_filter(NULL, cases[i].wish), kit_filter(NULL, cases[i].scope));
+		ck_assert_msg(filter_sessions(both, sessions, cases[i].max, &count) == cases[i].is_named, "case %zu", i);
+		ck_assert_msg(!cases[i].is_named || count == cases[i].count, "case %zu: %zu", i, count);
+		for (size_t j = 0; j < count && cases[i].is_named; j++)
+			ck_assert(filter_allows_session(both, sessions[j]));
+		filter_unref(both);
+	}
+}
+END_TEST
+
 START_TEST(only_a_filter_that_names_them_wants_the_gateways_own_records)
 {
 	static const struct {
@@ -208,6 +237,7 @@ int main(void)
 	tcase_add_test(tests, wants_only_what_both_want);
 	tcase_add_test(tests, the_same_pair_has_the_same_canonical_text_and_any_other_another);
 	tcase_add_test(tests, knows_a_single_session_of_either_side);
+	tcase_add_test(tests, wants_the_sessions_that_both_sides_name);
 	tcase_add_test(tests, only_a_filter_that_names_them_wants_the_gateways_own_records);
 	tcase_add_test(tests, the_gateways_own_records_need_both_sides_to_name_them);
 	tcase_add_test(tests, is_the_conjunction_of_any_two_filters);

@@ -1,4 +1,4 @@
-/* The stream of one session, its snapshots, and nodes that answer for its states, without Redis: what a node asks is held until
+/* The stream of one session (and of its twin, which has the same events and no snapshots), its snapshots, and nodes that answer for its states, without Redis: what a node asks is held until
  * the test answers it, one by one and in order. Everything that was ever added is remembered, so that the test knows what is right
  * although the stream has lost it. */
 #ifndef TESTS_UNIT_HISTORY_FAKE_STATES_H
@@ -14,6 +14,7 @@
 #include "gateway/history/fold.h"
 
 #define FAKE_SESSION SLICE_LITERAL("s")
+#define FAKE_TWIN SLICE_LITERAL("twin")
 #define FAKE_EVENTS 4000
 #define FAKE_SNAPSHOTS 400
 #define FAKE_CALLS 64
@@ -27,7 +28,7 @@ struct fake_snapshot {
 struct fake_call {
 	enum { FAKE_READ, FAKE_INSPECT, FAKE_RECALL } kind;
 	uint64_t ticket;
-	struct record_id from, to; /* recall: above, to */
+	struct record_id from, to; /* recall: above, to; of the twin nothing is found */
 	size_t count;
 };
 
@@ -69,7 +70,7 @@ static enum err fake_read(void *context, uint64_t ticket, const struct page_quer
 {
 	struct fake_node *node = context;
 	struct fake_call *call = fake_hold(node, FAKE_READ, ticket);
-	ck_assert(slice_equal(query->session, FAKE_SESSION));
+	ck_assert(slice_equal(query->session, FAKE_SESSION) || slice_equal(query->session, FAKE_TWIN));
 	ck_assert_uint_gt(count, 1);
 	call->from = query->from;
 	call->to = query->to;
@@ -80,7 +81,7 @@ static enum err fake_read(void *context, uint64_t ticket, const struct page_quer
 
 static enum err fake_inspect(void *context, uint64_t ticket, struct slice session)
 {
-	ck_assert(slice_equal(session, FAKE_SESSION));
+	ck_assert(slice_equal(session, FAKE_SESSION) || slice_equal(session, FAKE_TWIN));
 	fake_hold(context, FAKE_INSPECT, ticket);
 	return OK;
 }
@@ -89,9 +90,8 @@ static enum err fake_recall(void *context, uint64_t ticket, struct slice session
 {
 	struct fake_node *node = context;
 	struct fake_call *call = fake_hold(node, FAKE_RECALL, ticket);
-	ck_assert(slice_equal(session, FAKE_SESSION));
 	call->from = above;
-	call->to = to;
+	call->to = slice_equal(session, FAKE_SESSION) ? to : (struct record_id){0};
 	node->recalls++;
 	return OK;
 }
@@ -99,7 +99,8 @@ static enum err fake_recall(void *context, uint64_t ticket, struct slice session
 static void fake_keep(void *context, struct slice session, const struct snapshot *snapshot)
 {
 	(void)context;
-	(void)session;
+	if (!slice_equal(session, FAKE_SESSION))
+		return;
 	const struct fake_snapshot *last = fake.snapshot_count ? &fake.snapshots[fake.snapshot_count - 1] : NULL;
 	fake.kept++;
 	if (last && record_id_compare(last->is.at, snapshot->at) >= 0)
@@ -271,12 +272,22 @@ static UNUSED void fake_add(size_t count)
 		fake.log.last = fake.events[fake.count - 1].id;
 }
 
-static UNUSED void fake_ask(struct fake_node *node, uint64_t ticket, struct record_id at, const struct record_id *diff_from)
+static UNUSED struct question *fake_question(struct fake_node *node, uint64_t ticket, struct slice session, struct filter *filter)
 {
-	struct question *question = question_new_state(ticket, FAKE_SESSION, at, diff_from, NULL);
+	struct question *question = question_new_state(ticket, session, RECORD_ID_MAX, NULL, filter);
 	ck_assert_ptr_nonnull(question);
 	question->deadline_ns = clock_mono_ns() + NS_PER_S;
 	question->asker = node;
+	return question;
+}
+
+static UNUSED void fake_ask(struct fake_node *node, uint64_t ticket, struct record_id at, const struct record_id *diff_from)
+{
+	struct question *question = fake_question(node, ticket, FAKE_SESSION, NULL);
+	question->at = at;
+	question->has_diff = diff_from != NULL;
+	if (diff_from)
+		question->diff_from = *diff_from;
 	states_ask(node->states, question);
 }
 

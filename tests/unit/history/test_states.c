@@ -357,15 +357,20 @@ START_TEST(says_so_when_redis_is_away_or_refuses)
 }
 END_TEST
 
-START_TEST(refuses_a_state_that_is_larger_than_its_memory)
+/* The other node has so much memory for states. */
+static void limit_other(size_t bytes)
 {
 	struct states_settings settings = fake_settings();
-	settings.cache_bytes_max = 30000;
+	settings.cache_bytes_max = bytes;
 	states_free(other->states);
 	other->states = states_new(&settings, &fake_ops, other);
 	states_link(other->states, true);
-	fake_add(10);
-	for (unsigned i = 0; i < 300; i++) {
+}
+
+/* Events of agents that are all kept. */
+static void add_agents(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
 		struct model_event *event = &fake.events[fake.count];
 		*event = (struct model_event){.id = fake_id(fake.count)};
 		snprintf(event->channel, sizeof event->channel, "agent:a%u", i);
@@ -373,6 +378,14 @@ START_TEST(refuses_a_state_that_is_larger_than_its_memory)
 		buf_append_text(&event->payload, "{\"state\":{\"text\":\"0123456789012345678901234567890123456789\"}}");
 		fake.count++;
 	}
+	fake.log.last = fake.events[fake.count - 1].id;
+}
+
+START_TEST(refuses_a_state_that_is_larger_than_its_memory)
+{
+	limit_other(30000);
+	fake_add(10);
+	add_agents(300);
 	fake_ask(other, 1, RECORD_ID_MAX, NULL);
 	fake_give_all(other);
 	ck_assert_int_eq(other->answer->error, ERR_RANGE);
@@ -381,23 +394,86 @@ START_TEST(refuses_a_state_that_is_larger_than_its_memory)
 }
 END_TEST
 
+/* Each has room alone, both have not: one waits for the other, and nobody is refused. */
+START_TEST(large_states_wait_for_each_other)
+{
+	limit_other(300000);
+	add_agents(300);
+	for (uint64_t round = 0; round < 5; round++) {
+		size_t answers = other->answers;
+		states_ask(other->states, fake_question(other, 2 * round + 1, FAKE_SESSION, NULL));
+		states_ask(other->states, fake_question(other, 2 * round + 2, FAKE_TWIN, NULL));
+		while (other->answers < answers + 2) {
+			size_t before = other->answers;
+			ck_assert(fake_give_one(other));
+			if (other->answers > before)
+				ck_assert_msg(other->answer->error == OK, "%s", other->answer->why);
+		}
+	}
+	fake_look(other, fake_id(9));
+}
+END_TEST
+
+static struct filter *compile(const char *list, const char *name, struct arena *arena)
+{
+	struct filter *filter = NULL;
+	struct filter_error error;
+	struct value *map = value_put(value_map(arena), list, value_push(value_array(arena), value_text(arena, name)));
+	ck_assert_int_eq(filter_compile(NULL, map, (struct filter_patterns){NULL, 0}, &filter, &error), OK);
+	return filter;
+}
+
+/* Neither what it holds nor that it is there: Redis is not even asked. */
+START_TEST(a_session_that_is_kept_out_is_as_one_that_nobody_knows)
+{
+	struct arena arena;
+	arena_init(&arena, 1 << 16);
+	struct filter *filter = compile("session", "mine", &arena);
+	fake_add(100);
+	fake.gone = 50;
+	struct question *question = fake_question(node, 1, FAKE_SESSION, filter);
+	states_ask(node->states, question);
+	ck_assert_uint_eq(node->answers, 1);
+	ck_assert_uint_eq(node->reads + node->recalls, 0);
+	ck_assert(node->first == node->next);
+	ck_assert(is_none(node->answer->id));
+	ck_assert(is_none(fake_since(node->answer)));
+	filter_unref(filter);
+	arena_fini(&arena);
+}
+END_TEST
+
+/* Which is the first that is left may be known to those only who may see all of the session. */
+START_TEST(where_it_begins_can_be_hidden)
+{
+	struct arena arena;
+	arena_init(&arena, 1 << 16);
+	struct filter *filter = compile("agent", "nobody", &arena);
+	fake_add(100);
+	fake.gone = 50;
+	for (int hides = 0; hides < 2; hides++) {
+		struct question *question = fake_question(node, 1, FAKE_SESSION, filter);
+		question->hides_start = hides;
+		states_ask(node->states, question);
+		fake_give_all(node);
+		ck_assert_int_eq(is_none(fake_since(node->answer)), hides);
+	}
+	filter_unref(filter);
+	arena_fini(&arena);
+}
+END_TEST
+
 /* Whoever may not see all events shares nothing with others: neither what was folded before, nor what is folded for it. */
 START_TEST(a_filtered_state_is_nobody_elses)
 {
 	static const struct slice agents[] = {SLICE_LITERAL("agentId0")};
 	struct arena arena;
-	struct filter *filter;
-	struct filter_error error;
 	arena_init(&arena, 1 << 16);
-	struct value *map = value_put(value_map(&arena), "agent", value_push(value_array(&arena), value_string(&arena, agents[0])));
-	ck_assert_int_eq(filter_compile(NULL, map, (struct filter_patterns){NULL, 0}, &filter, &error), OK);
+	struct filter *filter = compile("agent", agents[0].ptr, &arena);
 	fill_with_snapshots();
 	size_t kept = fake.kept;
-	struct question *question = question_new_state(9, FAKE_SESSION, RECORD_ID_MAX, NULL, filter);
-	question->deadline_ns = clock_mono_ns() + NS_PER_S;
-	question->asker = node;
 	node->recalls = node->entries_read = 0;
-	states_ask(node->states, question);
+	states_ask(node->states, fake_question(node, 9, FAKE_SESSION, filter));
 	fake_give_all(node);
 	ck_assert_int_eq(node->answer->error, OK);
 	ck_assert_uint_eq(node->recalls, 0);
@@ -466,6 +542,9 @@ int main(void)
 	tcase_add_test(tests, says_so_when_redis_is_away_or_refuses);
 	tcase_add_test(tests, refuses_a_state_that_is_larger_than_its_memory);
 	tcase_add_test(tests, a_filtered_state_is_nobody_elses);
+	tcase_add_test(tests, large_states_wait_for_each_other);
+	tcase_add_test(tests, a_session_that_is_kept_out_is_as_one_that_nobody_knows);
+	tcase_add_test(tests, where_it_begins_can_be_hidden);
 	tcase_add_test(tests, limits_those_that_wait);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);

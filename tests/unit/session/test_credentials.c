@@ -273,6 +273,35 @@ START_TEST(what_may_not_go_on_is_ended_with_a_notice)
 }
 END_TEST
 
+START_TEST(a_replay_goes_live_only_for_who_may_subscribe)
+{
+	static const char replay[] = "{\"id\":1,\"op\":\"replay\",\"session\":\"s1\",\"speed\":\"max\",\"then\":\"live\"}";
+	tell_feed(exchange, true);
+	record_events(exchange, 1, 3);
+	authenticate("ann", 3600, ",\"tracegate\":{\"ops\":[\"replay\"]}");
+	peer_next(&peer);
+	peer_says(&peer, replay);
+	peer_expect_part(&peer, "\"code\":\"not_allowed\"");
+	authenticate("ann", 3600, "");
+	peer_next(&peer);
+	peer_says(&peer, replay);
+	peer_expect_part(&peer, "\"replay\":\"r1\"");
+	authenticate("ann", 3600, ",\"tracegate\":{\"ops\":[\"replay\"]}");
+	peer_expect_part(&peer, "\"id\":9,\"ok\"");
+	settle(exchange);
+	bool has_ended = false;
+	for (const char *got = peer_next(&peer); got; got = peer_next(&peer)) {
+		if (strstr(got, "replayEnd"))
+			has_ended = strstr(got, "\"error\":{\"code\":\"not_allowed\"") && !strstr(got, "\"sub\"");
+	}
+	ck_assert(has_ended);
+	record_events(exchange, 1, 1);
+	clock_fake_advance_ms(100);
+	settle(exchange);
+	peer_expect(&peer, NULL);
+}
+END_TEST
+
 /* What was asked for in wider terms is not given any more. */
 START_TEST(requests_under_way_end_with_the_grants_they_were_made_by)
 {
@@ -360,6 +389,7 @@ int main(void)
 	tcase_add_test(tests, a_refresh_that_narrows_keeps_key_and_place);
 	tcase_add_test(tests, a_refresh_that_narrows_meets_a_catch_up);
 	tcase_add_test(tests, what_may_not_go_on_is_ended_with_a_notice);
+	tcase_add_test(tests, a_replay_goes_live_only_for_who_may_subscribe);
 	tcase_add_test(tests, requests_under_way_end_with_the_grants_they_were_made_by);
 	tcase_add_test(tests, requests_under_way_may_end_with_the_session);
 	tcase_add_test(tests, an_operator_ends_an_identity_or_a_client);

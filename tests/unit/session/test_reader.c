@@ -194,6 +194,50 @@ START_TEST(says_a_gap_once_where_the_log_lost_something)
 }
 END_TEST
 
+/* What the session's stream has lost up to the id, to who is granted this. */
+static struct record_id gap_before_for(const char *grant)
+{
+	struct filter *scope = filter_of(grant), *both = filter_within(one, scope);
+	struct reader *reader = open_from(both, 3, RECORD_ID_MAX);
+	enum reader_step step;
+	ck_assert_uint_eq(read_all(reader, 0, 0, &step), 0);
+	ck_assert_int_eq(step, READER_GAP);
+	struct record_id before = reader_gap_before(reader);
+	reader_close(reader);
+	filter_unref(both);
+	filter_unref(scope);
+	return before;
+}
+
+START_TEST(a_gap_names_no_event_that_who_asks_does_not_get)
+{
+	past.session_trimmed[1] = fake_id(20, 0);
+	ck_assert_uint_eq(gap_before_for("{\"session\":[\"s1\"]}").ms, 22);
+	ck_assert_uint_eq(gap_before_for("{\"type\":[\"other\"]}").ms, 0);
+}
+END_TEST
+
+START_TEST(nothing_is_asked_for_who_is_granted_other_sessions)
+{
+	const struct record *record;
+	struct filter *scope = filter_of("{\"session\":[\"s0\",\"s2\"]}"), *both = filter_within(one, scope);
+	past.session_trimmed[1] = fake_id(20, 0);
+	for (int i = 0; i < 2; i++) {
+		struct reader *reader = open_from(both, 3, i ? RECORD_ID_MAX : fake_id(30, 0));
+		ck_assert_int_eq(reader_peek(reader), READER_MORE);
+		ck_assert_int_eq(reader_next(reader, &record), READER_END);
+		ck_assert_int_eq(reader_next(reader, &record), READER_END);
+		reader_close(reader);
+	}
+	ck_assert_uint_eq(past.asked, 0);
+	filter_unref(both);
+	both = filter_within(several, scope);
+	ck_assert_str_eq(sources_of(both), "2");
+	filter_unref(both);
+	filter_unref(scope);
+}
+END_TEST
+
 START_TEST(a_failure_is_said_once_and_asking_again_tries_again)
 {
 	struct reader *reader = open_from(all, 0, RECORD_ID_MAX);
@@ -278,6 +322,8 @@ int main(void)
 	tcase_add_test(tests, never_reads_ahead_of_who_pulls);
 	tcase_add_test(tests, a_range_ends_where_it_was_asked_to);
 	tcase_add_test(tests, says_a_gap_once_where_the_log_lost_something);
+	tcase_add_test(tests, a_gap_names_no_event_that_who_asks_does_not_get);
+	tcase_add_test(tests, nothing_is_asked_for_who_is_granted_other_sessions);
 	tcase_add_test(tests, a_failure_is_said_once_and_asking_again_tries_again);
 	tcase_add_test(tests, the_ring_takes_over_while_a_page_is_on_its_way);
 	tcase_add_test(tests, what_the_node_has_not_delivered_yet_is_left_to_it);
