@@ -41,13 +41,12 @@ static void on_retry(struct alarm *retry)
 static void on_look(struct alarm *look)
 {
 	struct catchup *catchup = LIST_ENTRY(look, struct catchup, look);
-	if (!catchup->is_told && !catchup->resume) {
-		tell_notice(catchup, "catchup");
-		catchup->is_told = true;
+	if (catchup->resume) {
+		exchange_set_alarm(exchange_of(catchup), look, LOOK_NS);
+		return;
 	}
-	if (!session_is_clear(catchup->subscription->session))
-		reader_let_go(catchup->reader);
-	alarm_set(&exchange_of(catchup)->alarms, look, clock_mono_ns() + LOOK_NS);
+	tell_notice(catchup, "catchup");
+	catchup->is_told = true;
 }
 
 struct record_id catchup_place(const struct catchup *catchup)

@@ -27,7 +27,7 @@ struct catchup {
 	struct list in_ahead;    /* on the exchange's list while its place is behind the head: the node will get there */
 	struct writer writer;
 	struct alarm retry;      /* after a page that failed */
-	struct alarm look;       /* once a second: tells the client that it is behind, gives up what is kept in vain */
+	struct alarm look;       /* after a second, or when its reply has gone: tells the client that it is behind */
 	struct subscription *subscription;
 	struct reader *reader;
 	uint64_t backoff_ms;

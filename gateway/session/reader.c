@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "gateway/feed/ring.h"
 #include "gateway/session/exchange_inside.h"
 #include "gateway/session/merge.h"
 #include "gateway/session/past.h"
+
+/* Pages that nobody pulls from for as long are given up: they are read again when they are wanted. */
+#define IDLE_NS NS_PER_S
 
 struct reader {
 	struct asker asker;   /* of the log, or of one session's stream */
@@ -20,6 +24,8 @@ struct reader {
 	struct record *given;     /* what was given last; a reference */
 	uint64_t ring_place;      /* of the record behind place, if place is still in front of it */
 	struct page *page;        /* NULL: none is at hand */
+	struct alarm idle;        /* set while there may be a page */
+	bool is_pulled;           /* since it was set */
 	size_t at;                /* in page */
 	struct record_id asked;   /* place when the page was asked for */
 	bool is_at_last;          /* there was nothing more: said once, then the log is asked again */
@@ -107,9 +113,26 @@ static bool is_ahead(const struct reader *reader, struct record_id id)
 	return reader->is_reverse ? is_before(id, reader->place) : is_before(reader->place, id);
 }
 
+static void watch_idle(struct reader *reader)
+{
+	reader->is_pulled = false;
+	exchange_set_alarm(reader->asker.exchange, &reader->idle, IDLE_NS);
+}
+
+static void on_idle(struct alarm *idle)
+{
+	struct reader *reader = LIST_ENTRY(idle, struct reader, idle);
+	if (reader->is_pulled)
+		watch_idle(reader);
+	else
+		reader_let_go(reader);
+}
+
 static void take_page(struct reader *reader, struct page *page)
 {
 	uint64_t epoch = reader->asker.exchange->feed.log.epoch;
+	if (!alarm_is_set(&reader->idle))
+		watch_idle(reader);
 	reader->page = page;
 	reader->at = 0;
 	reader->log = page->log;
@@ -173,6 +196,7 @@ struct reader *reader_open(struct exchange *exchange, struct filter *filter, str
 	if (!reader)
 		return NULL;
 	asker_init(&reader->asker, exchange, on_answer);
+	alarm_init(&reader->idle, on_idle);
 	reader->filter = filter_ref(filter);
 	reader->place = range.from;
 	reader->to = range.to;
@@ -203,6 +227,7 @@ void reader_close(struct reader *reader)
 {
 	if (!reader)
 		return;
+	alarm_stop(&reader->idle);
 	asker_cancel(&reader->asker);
 	merge_free(reader->merge);
 	record_unref(reader->given);
@@ -360,6 +385,7 @@ enum reader_step reader_next(struct reader *reader, const struct record **ret_re
 {
 	record_unref(reader->given);
 	reader->given = NULL;
+	reader->is_pulled = true;
 	for (int looked = 0; looked < READER_LOOKS; looked++) {
 		const struct record *record;
 		enum reader_step step = find_next(reader, &record);

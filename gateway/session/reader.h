@@ -1,7 +1,7 @@
 /* A reader is a cursor over the past: it gives, one by one and in order, the records behind its place that its filter wants. It
  * takes them from the ring while that reaches back far enough, else page by page from the streams of the sessions that its filter
  * names, merged (merge.h), or, where it names none or many, from the log. It never reads ahead of who pulls: the next page is
- * asked for when the former was used up. The one mechanism behind since, slow and rate-limited clients, history over WebSocket and HTTP. Owned by one exchange, same thread.
+ * asked for when the former was used up, and one that nobody pulls from for a second or two is given up until then. The one mechanism behind since, slow and rate-limited clients, history over WebSocket and HTTP. Owned by one exchange, same thread.
  * Its place moves also over what the filter keeps out. */
 #ifndef GATEWAY_SESSION_READER_H
 #define GATEWAY_SESSION_READER_H
@@ -47,7 +47,7 @@ void reader_close(struct reader *reader); /* cancels what it asked for; frees; N
 enum reader_step reader_peek(struct reader *reader);
 enum reader_step reader_next(struct reader *reader, const struct record **ret_record);
 struct record_id reader_place(const struct reader *reader); /* everything up to here is decided */
-void reader_let_go(struct reader *reader); /* gives up the pages that are at hand, to ask for them anew when it is pulled */
+void reader_let_go(struct reader *reader); /* gives up the pages that are at hand now */
 /* Where the log stood when the last page was read; epoch 0: none was. */
 struct log_position reader_log(const struct reader *reader);
 struct record_id reader_gap_after(const struct reader *reader);

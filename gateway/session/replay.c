@@ -15,7 +15,6 @@
 #define HEADROOM (FRONT_HEADROOM + 192)
 /* What is due within this of another is given in one batch: late by it at the most, never early. */
 #define REST_NS (5 * NS_PER_MS)
-#define LOOK_NS NS_PER_S
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 2000
 /* A client is told that its replay waits when that has taken so long. */
@@ -43,18 +42,6 @@ static void on_ready(struct reader *reader, void *context)
 static void on_wake(struct alarm *wake)
 {
 	writer_want(&LIST_ENTRY(wake, struct replay, wake)->writer);
-}
-
-static void on_look(struct alarm *look)
-{
-	struct replay *replay = LIST_ENTRY(look, struct replay, look);
-	if (!replay->is_active && replay->reader)
-		reader_let_go(replay->reader);
-	if (!replay->is_active && replay->back)
-		reader_let_go(replay->back);
-	if (replay->is_active || replay->state == REPLAY_PLAYING)
-		alarm_set(&exchange_of(replay)->alarms, look, clock_mono_ns() + LOOK_NS);
-	replay->is_active = false;
 }
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
@@ -256,9 +243,6 @@ static bool play(struct replay *replay)
 static bool write_piece(struct writer *writer)
 {
 	struct replay *replay = LIST_ENTRY(writer, struct replay, writer);
-	replay->is_active = true;
-	if (!alarm_is_set(&replay->look))
-		alarm_set(&exchange_of(replay)->alarms, &replay->look, clock_mono_ns() + LOOK_NS);
 	if (!list_is_empty(&replay->steps))
 		return step_write(replay);
 	return replay->state == REPLAY_PLAYING && play(replay);
@@ -292,7 +276,6 @@ struct replay *replay_open(struct session *session, const struct replay_wish *wi
 	writer_init(&replay->writer, session, true, write_piece);
 	replay->writer.reads_past = true;
 	alarm_init(&replay->wake, on_wake);
-	alarm_init(&replay->look, on_look);
 	list_init(&replay->steps);
 	list_init(&replay->in_session);
 	list_init(&replay->in_exchange);
@@ -315,7 +298,6 @@ void replay_close(struct replay *replay)
 	move_reader(replay, replay->place);
 	close_back(replay);
 	writer_rest(&replay->writer);
-	alarm_stop(&replay->look);
 	list_remove(&replay->in_session);
 	list_remove(&replay->in_exchange);
 	replay->session->replay_count--;

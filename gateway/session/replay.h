@@ -41,8 +41,6 @@ struct replay {
 	uint64_t rest_until_ns; /* no batch before */
 	struct writer writer;
 	struct alarm wake;      /* the next event is due, or what failed is tried again */
-	struct alarm look;      /* once a second while it does something: gives up what is kept in vain */
-	bool is_active;         /* it had its turn since the last look */
 	uint64_t backoff_ms;
 	uint64_t failing_since_ns; /* 0: the past can be read */
 	bool is_told;           /* the client knows that it cannot */

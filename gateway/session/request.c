@@ -11,8 +11,6 @@
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
 
-#define OVER_MEMORY_RETRY_MS 2000
-
 /* The id is copied, since a value can stand in one map only. */
 static struct value *reply_to(struct arena *arena, const struct value *id)
 {
@@ -216,8 +214,7 @@ void request_answer(struct session *session, struct slice message, const struct 
 		return;
 	if (exchange_is_over_memory(session->exchange) && asks_for_more(name)) {
 		metric_add(METRIC_MEMORY_REFUSED, 1);
-		request_fail_for_now(&request, "over_memory", "the node uses as much memory as it may: try later, or another node",
-				     OVER_MEMORY_RETRY_MS);
+		request_fail_for_now(&request, "over_memory", RELIEF_WHY, RELIEF_RETRY_MS);
 		return;
 	}
 	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {

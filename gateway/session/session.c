@@ -80,6 +80,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	list_init(&session->subscriptions);
 	list_init(&session->errands);
 	list_init(&session->replays);
+	list_init(&session->states);
 	list_init(&session->in_drain);
 	list_init(&session->writers);
 	list_init(&session->in_writing);
@@ -139,7 +140,10 @@ void session_write(struct session *session, struct slice frames)
 {
 	if (session->state != SESSION_OPEN)
 		return;
-	session->port->ops->send(session->port, frames);
+	if (session->port->ops->send(session->port, frames) == PORT_BUFFERED) {
+		session->held_bytes = frames.len;
+		session->held_since_ns = clock_mono_ns();
+	}
 	metric_add(METRIC_BYTES_OUT, frames.len);
 }
 

@@ -42,12 +42,15 @@ struct session {
 	struct list subscriptions;
 	struct list errands; /* struct errand, in_session */
 	struct list replays; /* struct replay, in_session */
+	struct list states;  /* struct state, in_session: what was asked for and is not answered, in order */
 	unsigned subscription_count, errand_count, replay_count;
 	uint64_t last_replay; /* the number in the key of the newest */
 	struct bucket commands; /* requests that are answered */
 	struct bucket excess;   /* requests above that rate which are refused before the client is closed */
 	struct heartbeat heartbeat;
 	uint64_t drain_ns; /* monotonic: when it is closed */
+	size_t held_bytes;      /* of what was written last and the port could not send at once; until it is clear again */
+	uint64_t held_since_ns; /* monotonic */
 	struct list writers;    /* struct writer: those that want to write, in turn */
 	struct list in_writing; /* on the exchange's list while it has such and may go on */
 	struct alarm pace;      /* wakes them when events is full enough again */
@@ -73,6 +76,9 @@ struct slice session_frame(struct exchange *exchange, const struct front *front,
 struct subscription *session_find(const struct session *session, struct slice key); /* NULL: none */
 /* The one that asks for the same thing in the same form. NULL: none. */
 struct subscription *session_find_alike(const struct session *session, const struct filter *filter, bool has_deltas);
+
+/* state.c: a state that waits until the client takes it is given up; the client is told to ask again. */
+void state_relieve(struct session *session);
 
 /* credentials.c: what becomes of a session when its client's credential ends or changes. */
 extern const struct bearer_ops session_bearer_ops;

@@ -112,6 +112,24 @@ START_TEST(what_cannot_be_read_again_stays)
 }
 END_TEST
 
+/* What was sent only the end of the connection gives back. */
+START_TEST(who_does_not_take_a_long_answer_is_cut_off)
+{
+	static char request[3100];
+	exchange->settings.slow_threshold_bytes = 1000;
+	snprintf(request, sizeof request, "{\"op\":\"ping\",\"id\":\"%03000d\"}", 0);
+	slow.is_stuck = true;
+	peer_says(&slow, request);
+	peer_says(&healthy, request);
+	exchange_memory(exchange, true);
+	ck_assert_uint_eq(slow.close_code, 0);
+	clock_fake_advance_ms(5000);
+	exchange_memory(exchange, true);
+	ck_assert_uint_eq(slow.close_code, 4502);
+	ck_assert_uint_eq(healthy.close_code, 0);
+}
+END_TEST
+
 START_TEST(new_work_is_refused_for_now_and_the_rest_goes_on)
 {
 	static const char *const refused[] = {"subscribe", "history", "state", "replay"};
@@ -160,6 +178,7 @@ int main(void)
 	tcase_add_test(tests, who_holds_most_gives_it_up_and_loses_nothing);
 	tcase_add_test(tests, even_one_that_would_be_disconnected_for_being_slow);
 	tcase_add_test(tests, what_cannot_be_read_again_stays);
+	tcase_add_test(tests, who_does_not_take_a_long_answer_is_cut_off);
 	tcase_add_test(tests, new_work_is_refused_for_now_and_the_rest_goes_on);
 	tcase_add_test(tests, the_ring_keeps_little_and_then_what_it_did);
 	suite_add_tcase(suite, tests);

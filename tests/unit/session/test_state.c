@@ -1,6 +1,7 @@
 /* The op "state", from the request to its reply. */
 #include "fake_log.h"
 
+#include "gateway/session/relief.h"
 #include "tests/support/suite.h"
 
 static struct exchange *exchange;
@@ -78,10 +79,9 @@ END_TEST
 
 START_TEST(waits_until_the_client_takes_it)
 {
+	ask("\"session\":\"s1\"");
 	peer.is_stuck = true;
 	peer_says(&peer, "{\"id\":1,\"op\":\"ping\"}");
-	exchange_end_turn(exchange);
-	ask("\"session\":\"s1\"");
 	answer("{\"a\":1}", NULL);
 	peer_expect_part(&peer, "\"now\"");
 	peer_expect(&peer, NULL);
@@ -117,17 +117,53 @@ START_TEST(counts_with_the_other_requests_for_the_past)
 }
 END_TEST
 
+/* However many are asked for, the memory is that of one. */
+START_TEST(there_is_one_at_a_time)
+{
+	ask("\"session\":\"s1\"");
+	ask("\"session\":\"s2\"");
+	ck_assert_uint_eq(fake_log.waiting, 1);
+	peer.is_stuck = true;
+	answer("{\"a\":1}", NULL);
+	peer_expect_part(&peer, "\"state\":{\"a\":1}");
+	ck_assert_uint_eq(fake_log.waiting, 0);
+	peer_unstick(&peer);
+	exchange_end_turn(exchange);
+	ck_assert_uint_eq(fake_log.waiting, 1);
+	answer("{\"a\":2}", NULL);
+	peer_expect_part(&peer, "\"state\":{\"a\":2}");
+}
+END_TEST
+
+START_TEST(over_its_memory_the_node_takes_back_what_waits)
+{
+	ask("\"session\":\"s1\"");
+	ask("\"session\":\"s2\"");
+	peer.is_stuck = true;
+	peer_says(&peer, "{\"id\":1,\"op\":\"ping\"}");
+	answer("{\"a\":1}", NULL);
+	exchange_memory(exchange, true);
+	peer_unstick(&peer);
+	exchange_end_turn(exchange);
+	peer_expect_part(&peer, "\"now\"");
+	peer_expect_part(&peer, "\"code\":\"over_memory\"");
+	answer("{\"a\":2}", NULL);
+	peer_expect_part(&peer, "\"state\":{\"a\":2}");
+}
+END_TEST
+
 START_TEST(who_leaves_takes_the_question_back)
 {
 	ask("\"session\":\"s1\"");
 	ask("\"session\":\"s1\"");
 	peer.is_stuck = true;
 	peer_says(&peer, "{\"id\":1,\"op\":\"ping\"}");
-	answer("{}", NULL); /* not written yet */
+	answer("{}", NULL); /* not written yet, so the other one was not asked for */
 	peer_leave(&peer);
 	peer.session = NULL;
 	exchange_end_turn(exchange);
-	ck_assert_uint_eq(fake_log.cancelled, 1); /* the other one was answered */
+	ck_assert_uint_eq(fake_log.cancelled, 0);
+	ck_assert_uint_eq(fake_log.waiting, 0);
 }
 END_TEST
 
@@ -147,6 +183,8 @@ int main(void)
 	tcase_add_test(tests, waits_until_the_client_takes_it);
 	tcase_add_test(tests, says_why_there_is_none);
 	tcase_add_test(tests, counts_with_the_other_requests_for_the_past);
+	tcase_add_test(tests, there_is_one_at_a_time);
+	tcase_add_test(tests, over_its_memory_the_node_takes_back_what_waits);
 	tcase_add_test(tests, who_leaves_takes_the_question_back);
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(without, setup_without_history, teardown);

@@ -111,6 +111,9 @@ START_TEST(all_get_their_error_when_the_past_is_gone)
 	expect_all("\"welcome\"");
 	for (size_t i = 0; i < ASKERS; i++)
 		peer_says(&peers[i], "{\"id\":1,\"op\":\"state\",\"session\":\"s1\"}");
+	while (exchange_end_turn(exchange) <= clock_mono_ns())
+		continue;
+	ck_assert_uint_eq(past.waiting_count, ASKERS);
 	while (past.waiting_count)
 		fake_answer(exchange, 0, ERR_CLOSED);
 	for (size_t i = 0; i < ASKERS; i++) {
