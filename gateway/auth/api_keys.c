@@ -60,8 +60,8 @@ static enum err check_members(struct reading *reading)
 static enum err read_id(struct reading *reading, struct slice *ret_id)
 {
 	const struct value *id = value_get(reading->entry, "id");
-	if (!id || id->kind != VALUE_STRING || id->text.len == 0 || id->text.len > RIGHTS_IDENTITY_MAX)
-		return refuse(reading, "id: must be a string of 1 to %d bytes", RIGHTS_IDENTITY_MAX);
+	if (!id || id->kind != VALUE_STRING || !rights_is_identity(id->text))
+		return refuse(reading, "id: must be a string of 1 to %d bytes without control characters", RIGHTS_IDENTITY_MAX);
 	enum err error = table_put(&reading->ids, id->text, &reading->ids);
 	if (error == ERR_EXISTS)
 		return refuse(reading, "id: another entry has the same");

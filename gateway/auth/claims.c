@@ -114,8 +114,7 @@ static enum err check_names(const struct value *claims, const struct token_rules
 		return refuse(ret_refusal, REFUSAL_AUDIENCE);
 	if (id && id->kind != VALUE_STRING)
 		return refuse(ret_refusal, REFUSAL_TOKEN_ID);
-	if (!subject || subject->kind != VALUE_STRING || subject->text.len == 0 ||
-	    subject->text.len > RIGHTS_IDENTITY_MAX)
+	if (!subject || subject->kind != VALUE_STRING || !rights_is_identity(subject->text))
 		return refuse(ret_refusal, REFUSAL_SUBJECT);
 	*ret_subject = subject->text;
 	return OK;

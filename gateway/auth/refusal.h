@@ -22,7 +22,7 @@
 	REFUSAL(EXPIRED, EXPIRED, "the token has expired")                                                             \
 	REFUSAL(NOT_BEFORE, EARLY, "the token is not valid yet (nbf)")                                                 \
 	REFUSAL(ISSUED_LATER, EARLY, "the token was issued in the future (iat)")                                       \
-	REFUSAL(SUBJECT, CLAIMS, "the token needs a \"sub\", a string of 1 to 256 bytes")                              \
+	REFUSAL(SUBJECT, CLAIMS, "the token needs a \"sub\", a string of 1 to 256 bytes without control characters")     \
 	REFUSAL(ISSUER, CLAIMS, "the token's \"iss\" is not the one wanted here")                                      \
 	REFUSAL(AUDIENCE, CLAIMS, "the token's \"aud\" is not for this gateway")                                       \
 	REFUSAL(TOKEN_ID, CLAIMS, "the token's \"jti\" is no string")                                                  \

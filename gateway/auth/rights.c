@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SYSTEM_PREFIX "system:"
 #define SHOWN_BYTES 40
 
 static const struct {
@@ -23,6 +22,16 @@ bool rights_is_member(struct slice name)
 			return true;
 	}
 	return false;
+}
+
+bool rights_is_identity(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.ptr[i];
+		if (c < ' ' || c == 127)
+			return false;
+	}
+	return name.len > 0 && name.len <= RIGHTS_IDENTITY_MAX;
 }
 
 PRINTF_LIKE(4, 5)
@@ -172,7 +181,7 @@ static enum err compile_scope(const struct value *map, struct filter_patterns se
 static bool names_system(const struct grants *grants)
 {
 	for (size_t i = 0; i < grants->channel_count; i++) {
-		if (starts_with(grants->channels[i], SYSTEM_PREFIX))
+		if (starts_with(grants->channels[i], FILTER_SYSTEM_PREFIX))
 			return true;
 	}
 	return false;

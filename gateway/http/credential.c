@@ -1,6 +1,7 @@
 #include "gateway/http/credential.h"
 
 #define SCHEME "Bearer"
+#define SUBPROTOCOL "bearer."
 
 static enum credential_status malformed(const char **ret_why, const char *why)
 {
@@ -55,22 +56,22 @@ static enum credential_status find_in_query(const struct query *query, struct sl
 	return malformed(ret_why, has_token ? "access_token: the token is missing" : "api_key: the key is missing");
 }
 
-static bool carries_token(struct slice offer)
+bool credential_is_offer(struct slice entry)
 {
-	const size_t len = sizeof CREDENTIAL_SUBPROTOCOL - 1;
-	return offer.len >= len && memcmp(offer.ptr, CREDENTIAL_SUBPROTOCOL, len) == 0;
+	const size_t len = sizeof SUBPROTOCOL - 1;
+	return entry.len >= len && memcmp(entry.ptr, SUBPROTOCOL, len) == 0;
 }
 
 static enum credential_status find_in_subprotocols(const struct head *head, struct slice *ret_credential, const char **ret_why)
 {
-	const size_t prefix_len = sizeof CREDENTIAL_SUBPROTOCOL - 1;
+	const size_t prefix_len = sizeof SUBPROTOCOL - 1;
 	size_t count = 0;
 	for (size_t i = 0; i < head->field_count; i++) {
 		struct slice list = head->fields[i].value, offer;
 		if (!head_is_same_word(head->fields[i].name, SLICE_LITERAL("Sec-WebSocket-Protocol")))
 			continue;
 		while (head_next_element(&list, &offer)) {
-			if (!carries_token(offer))
+			if (!credential_is_offer(offer))
 				continue;
 			*ret_credential = (struct slice){offer.ptr + prefix_len, offer.len - prefix_len};
 			count++;

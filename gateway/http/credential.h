@@ -6,11 +6,11 @@
 #ifndef GATEWAY_HTTP_CREDENTIAL_H
 #define GATEWAY_HTTP_CREDENTIAL_H
 
+#include <stdbool.h>
+
 #include "common/base/slice.h"
 #include "gateway/http/head.h"
 #include "gateway/http/query.h"
-
-#define CREDENTIAL_SUBPROTOCOL "bearer." /* what a subprotocol entry begins with that is no offer */
 
 enum credential_status {
 	CREDENTIAL_NONE,
@@ -18,6 +18,8 @@ enum credential_status {
 	CREDENTIAL_MALFORMED, /* ret_why: a static sentence */
 };
 
+/* Whether an entry of Sec-WebSocket-Protocol is a credential, and no protocol. */
+bool credential_is_offer(struct slice entry);
 /* query: decoded, of this head. ret_credential points into one of the two. */
 enum credential_status credential_find(const struct head *head, const struct query *query, struct slice *ret_credential,
 				       const char **ret_why);

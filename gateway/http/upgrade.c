@@ -103,12 +103,6 @@ static bool judge_host(const struct head *head, const struct upgrade_policy *pol
 	return true;
 }
 
-static bool is_credential(struct slice offer)
-{
-	const size_t len = sizeof CREDENTIAL_SUBPROTOCOL - 1;
-	return offer.len >= len && memcmp(offer.ptr, CREDENTIAL_SUBPROTOCOL, len) == 0;
-}
-
 /* The first known subprotocol that the client offers, in its order; the default when it offers none. */
 static const struct front *choose_front(const struct head *head, struct refusal *ret_refusal)
 {
@@ -118,7 +112,7 @@ static const struct front *choose_front(const struct head *head, struct refusal 
 		if (!head_is_same_word(head->fields[i].name, SLICE_LITERAL("Sec-WebSocket-Protocol")))
 			continue;
 		while (head_next_element(&list, &offer)) {
-			if (is_credential(offer))
+			if (credential_is_offer(offer))
 				continue;
 			const struct front *front = front_find(offer);
 			if (front)

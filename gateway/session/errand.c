@@ -5,6 +5,7 @@
 
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/past.h"
 #include "gateway/session/request_inside.h"
 #include "gateway/session/session_inside.h"
 
@@ -105,26 +106,8 @@ void errand_fail(struct errand *errand, const char *code, const char *message, u
 
 void errand_fail_question(struct errand *errand, enum err error, const char *why)
 {
-	switch (error) {
-	case ERR_TIMEOUT:
-		errand_fail(errand, "timeout", "Redis did not answer within history.timeout", ERRAND_RETRY_MS);
-		break;
-	case ERR_CLOSED:
-		errand_fail(errand, "unavailable", "the node has no connection to Redis", ERRAND_RETRY_MS);
-		break;
-	case ERR_AGAIN:
-		errand_fail(errand, "unavailable", why && *why ? why : "not at this moment", ERRAND_RETRY_MS);
-		break;
-	case ERR_LIMIT:
-		errand_fail(errand, "too_many_requests", "the node has as many reads under way as history.requests allows",
-			    ERRAND_RETRY_MS);
-		break;
-	case ERR_NOMEM:
-		errand_fail(errand, "internal", "the gateway is out of memory", 0);
-		break;
-	default:
-		errand_fail(errand, "refused", why && *why ? why : "Redis refused it", 0);
-	}
+	struct past_failure failure = past_failure_of(error, why);
+	errand_fail(errand, failure.code, failure.message, failure.is_temporary ? ERRAND_RETRY_MS : 0);
 }
 
 void errands_cancel(struct session *session)

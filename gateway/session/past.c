@@ -21,6 +21,28 @@ static void on_patience(struct alarm *patience)
 	asker->on_answer(asker, &answer);
 }
 
+struct past_failure past_failure_of(enum err error, const char *why)
+{
+	bool says_why = why && *why;
+	switch (error) {
+	case ERR_TIMEOUT:
+		return (struct past_failure){"timeout", "Redis did not answer within history.timeout", true};
+	case ERR_CLOSED:
+		return (struct past_failure){"unavailable", "the node has no connection to Redis", true};
+	case ERR_AGAIN: /* the log was replaced, or lags behind this node; or Redis refused it for now */
+		return (struct past_failure){"unavailable", says_why ? why : "not at this moment", true};
+	case ERR_LIMIT:
+		return (struct past_failure){"too_many_requests", "the node has as many reads under way as history.requests allows", true};
+	case ERR_UNSUPPORTED:
+		return (struct past_failure){"no_history", "this gateway keeps no history (history.enabled): it delivers live events only",
+					     false};
+	case ERR_NOMEM:
+		return (struct past_failure){"internal", "the gateway is out of memory", false};
+	default:
+		return (struct past_failure){"refused", says_why ? why : "Redis refused it", false};
+	}
+}
+
 void asker_init(struct asker *asker, struct exchange *exchange, asker_answered *on_answer)
 {
 	*asker = (struct asker){.exchange = exchange, .on_answer = on_answer};

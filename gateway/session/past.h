@@ -33,4 +33,13 @@ void asker_cancel(struct asker *asker); /* harmless without a question */
 void asker_forget(struct asker *asker); /* the same, but what was asked for may still be done */
 bool asker_is_waiting(const struct asker *asker);
 
+/* What a client is told of a question that was not answered as it wished. */
+struct past_failure {
+	const char *code, *message;
+	bool is_temporary; /* time heals it */
+};
+
+/* error: not OK. why: of the answer, or NULL; where it is used the message borrows it. */
+struct past_failure past_failure_of(enum err error, const char *why);
+
 #endif

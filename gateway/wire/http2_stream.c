@@ -192,6 +192,8 @@ static void cut_off(struct http2_stream *stream, uint32_t error)
 static void cut(struct responder *responder, const char *why)
 {
 	struct http2_stream *stream = stream_of(responder);
+	if (stream->phase != HTTP2_ANSWERING)
+		return;
 	log_warn(ROOM, "an answer over HTTP was cut off", log_int("status", stream->status), log_text("cause", why),
 		 log_ip("address", address_of(stream)));
 	metric_add(METRIC_HTTP_CUT, 1);

@@ -131,7 +131,10 @@ static const struct {
 	const char *claims, *why;
 } names[] = {
     {"{" RIGHT ",\"sub\":\"u\"}", NULL},
-    {"{" RIGHT ",\"sub\":\"\\u00fc \\u0000\"}", NULL},
+    {"{" RIGHT ",\"sub\":\"\\u00fc \\\"\"}", NULL},
+    {"{" RIGHT ",\"sub\":\"u\\u0000\"}", "\"sub\""},
+    {"{" RIGHT ",\"sub\":\"a\\u0001b\"}", "\"sub\""},
+    {"{" RIGHT ",\"sub\":\"\\u007f\"}", "\"sub\""},
     {"{" RIGHT "}", "\"sub\""},
     {"{" RIGHT ",\"sub\":\"\"}", "\"sub\""},
     {"{" RIGHT ",\"sub\":1}", "\"sub\""},

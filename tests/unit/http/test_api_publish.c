@@ -88,7 +88,7 @@ static const struct {
 	const char *code;
 	bool retries;
 } failures[] = {
-	{ERR_TIMEOUT, 504, "timeout", false}, {ERR_CLOSED, 503, "unavailable", true}, {ERR_LIMIT, 503, "too_many_requests", true},
+	{ERR_TIMEOUT, 504, "timeout", true}, {ERR_CLOSED, 503, "unavailable", true}, {ERR_LIMIT, 503, "too_many_requests", true},
 	{ERR_IO, 500, "refused", false},      {ERR_NOMEM, 500, "internal", false},
 };
 
