@@ -12,7 +12,6 @@ const char *err_name(enum err error)
 	case ERR_EXISTS: return "exists already";
 	case ERR_DENIED: return "not permitted";
 	case ERR_UNSUPPORTED: return "not supported";
-	case ERR_STATE: return "wrong state";
 	case ERR_AGAIN: return "not yet";
 	case ERR_TIMEOUT: return "timed out";
 	case ERR_CLOSED: return "closed";

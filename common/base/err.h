@@ -16,7 +16,6 @@ enum err {
 	ERR_EXISTS,      /* there is one already */
 	ERR_DENIED,      /* not permitted */
 	ERR_UNSUPPORTED, /* known, but this build or setting cannot do it */
-	ERR_STATE,       /* not now: the object is in another state */
 	ERR_AGAIN,       /* not yet: more input, or a retry, is needed */
 	ERR_TIMEOUT,     /* the deadline passed */
 	ERR_CLOSED,      /* the peer, or the object, is gone */

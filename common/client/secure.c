@@ -11,11 +11,9 @@
 
 #ifdef TGC_WITH_TLS
 
-#define ERR_STATE OPENSSL_ERR_STATE /* a type of OpenSSL has the name of one of our errors */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#undef ERR_STATE
 
 struct tgc_trust {
 	SSL_CTX *context;

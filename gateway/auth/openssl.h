@@ -1,8 +1,7 @@
-/* The one door of this room to OpenSSL, whose headers claim the name ERR_STATE that is ours. */
+/* The one door of this room to OpenSSL. */
 #ifndef GATEWAY_AUTH_OPENSSL_H
 #define GATEWAY_AUTH_OPENSSL_H
 
-#define ERR_STATE openssl_err_state
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
@@ -14,6 +13,5 @@
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
-#undef ERR_STATE
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef GATEWAY_HTTP_ADMISSION_REFUSAL_H
 #define GATEWAY_HTTP_ADMISSION_REFUSAL_H
 
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 #include "gateway/limiter/connections.h"
 
 const struct refusal *admission_refusal(enum connections_verdict verdict); /* static; not of one that was admitted */

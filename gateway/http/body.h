@@ -10,7 +10,7 @@
 
 #include "common/base/slice.h"
 #include "gateway/http/head.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 
 #define BODY_CHUNK_LINE_MAX 256 /* bytes of a chunk's size, its extensions and the line's end */
 #define BODY_TRAILERS_MAX 4096  /* bytes of all trailer fields; they are read over */

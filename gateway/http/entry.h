@@ -8,7 +8,7 @@
 
 #include "gateway/http/cors.h"
 #include "gateway/http/head.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 
 struct admission;
 struct auth;

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/codec/json.h"
+#include "common/protocol/log.h"
 #include "gateway/http/handlers.h"
 #include "gateway/http/wish.h"
 

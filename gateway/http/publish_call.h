@@ -10,7 +10,7 @@
 #include "common/base/slice.h"
 #include "common/data/buf.h"
 #include "common/protocol/log.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 #include "gateway/session/past.h"
 
 struct api_request;

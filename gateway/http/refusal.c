@@ -1,7 +1,8 @@
+#include "gateway/http/refusal.h"
+
 #include <string.h>
 
 #include "gateway/http/response.h"
-#include "gateway/http/upgrade.h"
 
 static struct refusal refusal_of(unsigned status, const char *code, const char *message, enum metric metric)
 {

@@ -8,7 +8,7 @@
 
 #include "common/base/slice.h"
 #include "common/data/buf.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 
 struct responder;
 

@@ -392,7 +392,7 @@ static enum err push_request(struct link *link, link_reply_fn *on_reply, void *c
 {
 	const struct request request = {on_reply, context};
 	if (link->state != LINK_UP)
-		return ERR_STATE;
+		return ERR_CLOSED;
 	char *room = buf_extend(&link->requests, sizeof request);
 	if (!room)
 		return ERR_NOMEM;
@@ -442,7 +442,7 @@ enum err link_stream(struct link *link, const struct link_stream *stream)
 
 enum err link_stream_send(struct link *link, size_t count, const char **words, const size_t *lens)
 {
-	return link->state == LINK_STREAM ? append(link, count, words, lens) : ERR_STATE;
+	return link->state == LINK_STREAM ? append(link, count, words, lens) : ERR_CLOSED;
 }
 
 uint64_t link_read_ns(const struct link *link)

@@ -49,7 +49,7 @@ enum err link_open(struct event_base *base, const struct link_settings *settings
  * closes the socket, at any time, also from the link's own callbacks. The pointer is invalid from then on. NULL is fine. */
 void link_close(struct link *link);
 
-/* Requests are written at the end of the loop's turn, all in one. ERR_NOMEM, ERR_STATE (not up, or the link is a stream). */
+/* Requests are written at the end of the loop's turn, all in one. ERR_NOMEM, ERR_CLOSED (not up, or the link is a stream). */
 enum err link_send(struct link *link, size_t count, const char **words, const size_t *lens, link_reply_fn *on_reply,
 		   void *context) MUST_USE;
 

@@ -248,12 +248,11 @@ static enum err submit(struct call *call)
 	return error;
 }
 
-/* Whoever asked hears ERR_CLOSED for a link that ended, whichever state it is in. */
 static enum err keep_or_free(struct call *call, enum err error)
 {
 	if (error)
 		free_call(call);
-	return error == ERR_STATE ? ERR_CLOSED : error;
+	return error;
 }
 
 enum err logcall_submit(struct call *call)

@@ -6,11 +6,9 @@
 
 #if HIREDIS_MAJOR >= 1 && defined(TRACEGATE_HIREDIS_TLS)
 
-#define ERR_STATE openssl_err_state /* a type of OpenSSL has the name of one of our errors */
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#undef ERR_STATE
 
 bool tls_is_built_in(void)
 {

@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "gateway/http/admission_refusal.h"
 #include "gateway/http/proxy_header.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 #include "gateway/metrics/metrics.h"
 
 #define ROOM "wire"

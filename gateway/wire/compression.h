@@ -4,7 +4,7 @@
 #ifndef GATEWAY_WIRE_COMPRESSION_H
 #define GATEWAY_WIRE_COMPRESSION_H
 
-#include "gateway/wire/lws.h"
+#include <libwebsockets.h>
 
 #include "common/base/err.h"
 #include "common/codec/deflate.h"

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_WIRE_LIBRARY_H
 #define GATEWAY_WIRE_LIBRARY_H
 
-#include "gateway/wire/lws.h"
+#include <libwebsockets.h>
 #include <uv.h>
 
 /* callback serves all connections; owner is what lws_context_user() gives. NULL: the library could not start. */

@@ -9,7 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "gateway/http/upgrade.h"
+#include "gateway/http/refusal.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/wire/delivery.h"
 #include "gateway/wire/listener.h"

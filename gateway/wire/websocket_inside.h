@@ -3,7 +3,7 @@
 #ifndef GATEWAY_WIRE_WEBSOCKET_INSIDE_H
 #define GATEWAY_WIRE_WEBSOCKET_INSIDE_H
 
-#include "gateway/wire/lws.h"
+#include <libwebsockets.h>
 
 #include "common/data/buf.h"
 #include "gateway/session/front.h"

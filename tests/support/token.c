@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERR_STATE openssl_err_state /* a type of OpenSSL has the name of one of our errors */
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
@@ -12,7 +11,6 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#undef ERR_STATE
 
 #include "common/codec/base64.h"
 #include "common/data/buf.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/session/exchange_inside.h"
+#include "gateway/session/telling.h"
 #include "tests/support/suite.h"
 
 #define PEERS 3000
@@ -53,6 +54,23 @@ static void subscribe_all(const char *request)
 	expect_all("\"ok\"");
 	exchange_end_turn(exchange);
 }
+
+START_TEST(tellings_nest_and_give_their_memory_back)
+{
+	struct arena_mark before = arena_mark(&exchange->arena);
+	for (int i = 0; i < 2; i++)
+		ck_assert_ptr_nonnull(peer_next(&peers[i]));
+	struct telling outer = telling_begin_gap(peers[0].session, "sub", "k1"), inner = telling_begin_notice(peers[1].session, "news");
+	telling_put_id(&inner, "id", fake_id(7, 1));
+	telling_send(&inner);
+	telling_put_id(&outer, "after", fake_id(0, 0));
+	telling_end_gap(&outer, fake_id(9, 0), 3, "slow");
+	telling_send(&outer);
+	peer_expect(&peers[1], "{\"op\":\"notice\",\"code\":\"news\",\"id\":\"7-1\"}");
+	peer_expect(&peers[0], "{\"op\":\"gap\",\"sub\":\"k1\",\"after\":null,\"before\":\"9-0\",\"dropped\":3,\"reason\":\"slow\"}");
+	ck_assert_uint_eq(exchange->arena.used_bytes, before.used_bytes);
+}
+END_TEST
 
 START_TEST(all_who_come_in_one_turn_are_welcomed)
 {
@@ -140,6 +158,7 @@ int main(void)
 	Suite *suite = suite_create("telling");
 	TCase *tests = tcase_create("telling");
 	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, tellings_nest_and_give_their_memory_back);
 	tcase_add_test(tests, all_who_come_in_one_turn_are_welcomed);
 	tcase_add_test(tests, all_are_told_that_redis_is_gone);
 	tcase_add_test(tests, all_are_told_that_the_node_drains);
