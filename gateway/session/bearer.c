@@ -5,12 +5,17 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/session/exchange_inside.h"
 
+void bearer_rest(struct bearer *bearer)
+{
+	bearer->has_ended = true;
+	alarm_stop(&bearer->alarm);
+}
+
 static void end(struct bearer *bearer, enum close_cause cause, const char *reason)
 {
 	if (bearer->has_ended)
 		return;
-	bearer->has_ended = true;
-	alarm_stop(&bearer->alarm);
+	bearer_rest(bearer);
 	bearer->ops->end(bearer, cause, reason);
 }
 

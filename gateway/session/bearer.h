@@ -41,6 +41,7 @@ struct bearer {
 /* grants: takes a reference of its own. */
 void bearer_open(struct bearer *bearer, struct exchange *exchange, const struct bearer_ops *ops, struct grants *grants, uint64_t client);
 void bearer_close(struct bearer *bearer); /* harmless when it is closed, or was never opened but zero */
+void bearer_rest(struct bearer *bearer);  /* it ends by itself: nothing more is to be done about its credential */
 void bearer_set_grants(struct bearer *bearer, struct grants *grants); /* it brought another credential */
 
 #endif

@@ -127,6 +127,7 @@ void session_close(struct session *session, enum close_cause cause)
 	session->cause = cause;
 	errands_cancel(session);
 	heartbeat_stop(&session->heartbeat);
+	bearer_rest(&session->bearer);
 	list_remove(&session->in_drain);
 	session->port->ops->close(session->port, close_code(cause), close_reason(cause));
 }

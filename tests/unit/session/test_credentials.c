@@ -361,7 +361,12 @@ START_TEST(an_operator_ends_an_identity_or_a_client)
 	peer_expect(&peer, "{\"op\":\"notice\",\"code\":\"closing\",\"closeCode\":4403,\"reason\":\"gone fishing\"}");
 	ck_assert_uint_eq(peer.close_code, 4403);
 	ck_assert_uint_eq(exchange_disconnect(exchange, &culprit), 0);
-	ck_assert_uint_eq(other.close_code, 0);
+	session_close(other.session, CLOSE_TOO_SLOW);
+	culprit.identity = slice_of("anonymous");
+	ck_assert_uint_eq(exchange_disconnect(exchange, &culprit), 0); /* it is on its way */
+	peer_leave(&other);
+	peer_connect(&other, exchange);
+	peer_next(&other);
 	culprit = (struct exchange_culprit){.client = session_id(other.session)};
 	ck_assert_uint_eq(exchange_disconnect(exchange, &culprit), 1);
 	ck_assert_uint_eq(other.close_code, 4403);
