@@ -16,6 +16,21 @@ int record_id_compare(struct record_id a, struct record_id b)
 	return (a.seq > b.seq) - (a.seq < b.seq);
 }
 
+bool record_id_is_before(struct record_id a, struct record_id b)
+{
+	return record_id_compare(a, b) < 0;
+}
+
+struct record_id record_id_earlier(struct record_id a, struct record_id b)
+{
+	return record_id_is_before(a, b) ? a : b;
+}
+
+struct record_id record_id_later(struct record_id a, struct record_id b)
+{
+	return record_id_is_before(a, b) ? b : a;
+}
+
 bool record_id_is_zero(struct record_id id)
 {
 	return id.ms == 0 && id.seq == 0;

@@ -21,6 +21,9 @@ struct record_id {
 extern const struct record_id RECORD_ID_MAX;
 
 int record_id_compare(struct record_id a, struct record_id b); /* < 0, 0, > 0 */
+bool record_id_is_before(struct record_id a, struct record_id b);
+struct record_id record_id_earlier(struct record_id a, struct record_id b);
+struct record_id record_id_later(struct record_id a, struct record_id b);
 bool record_id_is_zero(struct record_id id);
 struct record_id record_id_next(struct record_id id);     /* saturates at RECORD_ID_MAX */
 struct record_id record_id_previous(struct record_id id); /* saturates at zero */

@@ -122,11 +122,6 @@ void states_restart(struct states *states, struct task *task, bool is_from_scrat
 	states_run(states, task, task->run.to);
 }
 
-static bool is_before(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0;
-}
-
 /* Asks for what comes behind the fold, or from the beginning of the stream. */
 static enum err read_on(struct states *states, struct task *task, struct record_id from)
 {
@@ -150,7 +145,7 @@ static void start_at_first(struct states *states, struct task *task)
 	struct run *run = &task->run;
 	const struct stream_facts *facts = &run->facts;
 	uint64_t gone = gone_of(facts);
-	bool has_any = facts->exists && facts->length && !is_before(run->to, facts->first);
+	bool has_any = facts->exists && facts->length && !record_id_is_before(run->to, facts->first);
 	struct record_id none = {0};
 	if (!has_any || !gone)
 		begin_fold(states, task, gone ? facts->first : none, gone);
@@ -174,9 +169,10 @@ static void start_at_fold(struct states *states, struct task *task)
 	struct run *run = &task->run;
 	const struct stream_facts *facts = &run->facts;
 	struct record_id at = run->fold->at;
-	run->overlaps = facts->length && !is_before(at, facts->first);
+	run->overlaps = facts->length && !record_id_is_before(at, facts->first);
 	run->expected = run->overlaps ? at : facts->first;
-	if (!facts->length || !is_before(at, facts->last) || !is_before(at, run->to) || is_before(run->to, run->expected)) {
+	bool has_more = facts->length && record_id_is_before(at, facts->last) && record_id_is_before(at, run->to);
+	if (!has_more || record_id_is_before(run->to, run->expected)) {
 		finish(states, task);
 		return;
 	}
@@ -205,7 +201,7 @@ static void choose_start(struct states *states, struct task *task)
 		discard(task);
 	if (!run->fold && is_shared(task) && !run->is_from_scratch &&
 	    warm_find(states->warm, session_of(task), run->to, &place)) {
-		if (is_joined(states, task, place.at, place.entries) && !is_before(run->facts.last, place.at))
+		if (is_joined(states, task, place.at, place.entries) && !record_id_is_before(run->facts.last, place.at))
 			run->fold = warm_take(states->warm, states->rules, states->settings.cache_bytes_max, session_of(task),
 			                      place.at);
 		else

@@ -153,11 +153,6 @@ static enum err read_filter(const struct reading *reading, struct filter **ret_f
 	return error == OK && *ret_filter ? narrow_to_grants(reading, ret_filter) : error;
 }
 
-static bool is_before(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0;
-}
-
 /* The range in inclusive ids, as from and to name it. Without an end it goes on to what there is when it is read. */
 struct span {
 	struct record_id first, last;
@@ -172,7 +167,7 @@ static enum err read_span(const struct reading *reading, const struct moment_fie
 		ret_span->first = moment_first(&from->moment, head);
 	if (to->is_given && to->moment.kind != MOMENT_NOW)
 		ret_span->last = moment_last(&to->moment, head);
-	if (from->is_given && to->is_given && is_before(ret_span->last, ret_span->first))
+	if (from->is_given && to->is_given && record_id_is_before(ret_span->last, ret_span->first))
 		return refuse_field(reading, "from", "later than to");
 	return OK;
 }
@@ -192,16 +187,16 @@ static void cut_span(const struct exchange *exchange, const struct moment_field 
 	if (query->range.is_reverse) {
 		struct record_id before = record_id_previous(moment_first(&after->moment, head));
 		query->is_empty = record_id_is_zero(moment_first(&after->moment, head));
-		if (is_before(before, span->last))
+		if (record_id_is_before(before, span->last))
 			span->last = before;
 		return;
 	}
 	struct record_id behind = moment_last(&after->moment, head);
-	if (query->is_reset && is_before(base, behind))
+	if (query->is_reset && record_id_is_before(base, behind))
 		behind = base;
 	query->is_empty = record_id_compare(behind, RECORD_ID_MAX) == 0;
 	behind = record_id_next(behind);
-	if (is_before(span->first, behind))
+	if (record_id_is_before(span->first, behind))
 		span->first = behind;
 }
 
@@ -209,7 +204,7 @@ static void cut_span(const struct exchange *exchange, const struct moment_field 
  * means the end of what Redis holds. */
 static void set_range(struct history_query *query, struct span span)
 {
-	query->is_empty = query->is_empty || is_before(span.last, span.first);
+	query->is_empty = query->is_empty || record_id_is_before(span.last, span.first);
 	if (query->range.is_reverse) {
 		query->range.from = record_id_next(span.last);
 		query->range.to = span.first;

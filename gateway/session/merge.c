@@ -25,20 +25,10 @@ struct merge {
 
 enum join { JOIN_OK, JOIN_ASK /* more of a stream is needed first */, JOIN_REPLACED, JOIN_NOMEM };
 
-static bool is_before(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0;
-}
-
-static struct record_id later(struct record_id a, struct record_id b)
-{
-	return is_before(a, b) ? b : a;
-}
-
 /* In the direction of reading. */
 static bool is_ahead(const struct merge *merge, struct record_id of, struct record_id id)
 {
-	return merge->query.is_reverse ? is_before(id, of) : is_before(of, id);
+	return merge->query.is_reverse ? record_id_is_before(id, of) : record_id_is_before(of, id);
 }
 
 static void drop_page(struct stream *stream)
@@ -65,8 +55,8 @@ static struct record_id reach_of(const struct stream *stream)
 		return page->reached;
 	if (query->is_reverse)
 		return query->to;
-	struct record_id end = later(later(newest_in(page), page->log.last), stream->known);
-	return is_before(query->to, end) ? query->to : end;
+	struct record_id end = record_id_later(record_id_later(newest_in(page), page->log.last), stream->known);
+	return record_id_is_before(query->to, end) ? query->to : end;
 }
 
 static bool is_needed(const struct stream *stream)
@@ -133,7 +123,7 @@ static struct record_id newest_held(const struct merge *merge)
 	struct record_id newest = {0};
 	for (size_t i = 0; i < merge->count; i++) {
 		if (merge->streams[i].page)
-			newest = later(newest, newest_in(merge->streams[i].page));
+			newest = record_id_later(newest, newest_in(merge->streams[i].page));
 	}
 	return newest;
 }
@@ -197,7 +187,7 @@ static void note_losses(struct merge *merge, struct page *page)
 		page->is_trimmed = stream->is_trim_told = true;
 		is_known = is_known && next;
 		if (next)
-			merge->lost_before = later(merge->lost_before, next->id);
+			merge->lost_before = record_id_later(merge->lost_before, next->id);
 	}
 	if (!is_known)
 		merge->lost_before = (struct record_id){0};
@@ -218,16 +208,16 @@ static struct extent extent_of(struct merge *merge)
 	for (size_t i = 0; i < merge->count; i++) {
 		struct stream *stream = &merge->streams[i];
 		const struct page *page = stream->page;
-		struct record_id reach = reach_of(stream), top = later(page->log.last, newest_in(page));
+		struct record_id reach = reach_of(stream), top = record_id_later(page->log.last, newest_in(page));
 		skip_used_up(stream);
 		extent.records += page->count - stream->at;
 		extent.is_last = extent.is_last && page->is_last;
 		extent.is_one_log = extent.is_one_log && page->log.epoch == merge->streams[0].page->log.epoch;
 		if (i == 0 || is_ahead(merge, reach, extent.limit))
 			extent.limit = reach;
-		if (i == 0 || is_before(page->log.last, extent.log.last))
+		if (i == 0 || record_id_is_before(page->log.last, extent.log.last))
 			extent.log = page->log;
-		if (page->log.epoch && is_before(top, extent.top))
+		if (page->log.epoch && record_id_is_before(top, extent.top))
 			extent.top = top;
 	}
 	return extent;
@@ -250,7 +240,7 @@ static void collect(struct merge *merge, const struct extent *extent, struct pag
 		began[i] = merge->streams[i].at;
 	for (struct stream *first; (first = first_of(merge, extent->limit)); first->at++) {
 		struct record *record = first->page->records[first->at];
-		if (!merge->query.is_reverse || !is_before(extent->top, record->id))
+		if (!merge->query.is_reverse || !record_id_is_before(extent->top, record->id))
 			page->records[page->count++] = record_ref(record);
 	}
 	for (size_t i = 0; i < merge->count; i++)

@@ -36,16 +36,6 @@ struct reader {
 	struct log_position log;
 };
 
-static bool is_before(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0;
-}
-
-static struct record_id later(struct record_id a, struct record_id b)
-{
-	return is_before(a, b) ? b : a;
-}
-
 static bool is_endless(const struct reader *reader)
 {
 	return !reader->is_reverse && record_id_compare(reader->to, RECORD_ID_MAX) == 0;
@@ -94,13 +84,13 @@ static void find_gap(struct reader *reader)
 {
 	const struct page *page = reader->page;
 	struct record_id first = page->count ? page->records[0]->id : (struct record_id){0};
-	if (reader->is_reverse || !page->is_trimmed || (page->count && !is_before(reader->place, first)))
+	if (reader->is_reverse || !page->is_trimmed || (page->count && !record_id_is_before(reader->place, first)))
 		return;
 	reader->has_gap = true;
 	reader->gap_after = reader->place;
 	reader->gap_before = end_of_gap(reader, first);
 	struct record_id start = has_ring(reader) ? ring_start(ring_of(reader)) : (struct record_id){0};
-	if (is_before(reader->place, start) && (!page->count || is_before(start, first))) {
+	if (record_id_is_before(reader->place, start) && (!page->count || record_id_is_before(start, first))) {
 		const struct record *next = ring_at(ring_of(reader), ring_find(ring_of(reader), start));
 		reader->gap_before = next ? next->id : (struct record_id){0};
 		reader->place = start;
@@ -110,7 +100,7 @@ static void find_gap(struct reader *reader)
 
 static bool is_ahead(const struct reader *reader, struct record_id id)
 {
-	return reader->is_reverse ? is_before(id, reader->place) : is_before(reader->place, id);
+	return reader->is_reverse ? record_id_is_before(id, reader->place) : record_id_is_before(reader->place, id);
 }
 
 static void watch_idle(struct reader *reader)
@@ -273,11 +263,11 @@ static void finish_page(struct reader *reader)
 		reader->place = end;
 	} else {
 		if (page->is_last)
-			end = later(page->count ? page->records[page->count - 1]->id : reader->place, page->log.last);
-		if (page->is_last && has_ring(reader) && is_before(reader->place, ring_start(ring_of(reader))) &&
-		    is_before(ring_start(ring_of(reader)), end))
+			end = record_id_later(page->count ? page->records[page->count - 1]->id : reader->place, page->log.last);
+		if (page->is_last && has_ring(reader) && record_id_is_before(reader->place, ring_start(ring_of(reader))) &&
+		    record_id_is_before(ring_start(ring_of(reader)), end))
 			end = ring_start(ring_of(reader));
-		reader->place = later(reader->place, is_before(reader->to, end) ? reader->to : end);
+		reader->place = record_id_later(reader->place, record_id_is_before(reader->to, end) ? reader->to : end);
 	}
 	bool is_stuck = record_id_compare(reader->place, reader->asked) == 0;
 	if (page->is_last && !is_endless(reader))
@@ -293,15 +283,15 @@ static void finish_page(struct reader *reader)
 static bool leaves_page(struct reader *reader, struct record_id next)
 {
 	if (reader->is_reverse) {
-		reader->is_over = is_before(next, reader->to);
+		reader->is_over = record_id_is_before(next, reader->to);
 		return reader->is_over;
 	}
 	struct record_id until = reader->to, start = has_ring(reader) ? ring_start(ring_of(reader)) : RECORD_ID_MAX;
-	if (is_before(reader->place, start) && is_before(start, until))
+	if (record_id_is_before(reader->place, start) && record_id_is_before(start, until))
 		until = start;
-	if (!is_before(until, next))
+	if (!record_id_is_before(until, next))
 		return false;
-	reader->place = later(reader->place, until);
+	reader->place = record_id_later(reader->place, until);
 	return true;
 }
 
@@ -310,14 +300,14 @@ static bool leaves_page(struct reader *reader, struct record_id next)
 static bool is_in_ring(const struct reader *reader)
 {
 	return has_ring(reader) && ring_covers(ring_of(reader), reader->place) &&
-	       (is_endless(reader) || is_before(reader->place, ring_end(ring_of(reader))));
+	       (is_endless(reader) || record_id_is_before(reader->place, ring_end(ring_of(reader))));
 }
 
 static bool is_finished(const struct reader *reader)
 {
 	if (reader->is_over)
 		return true;
-	return reader->is_reverse ? !is_before(reader->to, reader->place) : !is_before(reader->place, reader->to);
+	return reader->is_reverse ? !record_id_is_before(reader->to, reader->place) : !record_id_is_before(reader->place, reader->to);
 }
 
 static const struct record *in_ring(struct reader *reader)
@@ -327,7 +317,7 @@ static const struct record *in_ring(struct reader *reader)
 	if (!former || record_id_compare(former->id, reader->place) != 0)
 		reader->ring_place = ring_find(ring, reader->place);
 	const struct record *record = ring_at(ring, reader->ring_place);
-	return record && !is_before(reader->to, record->id) ? record : NULL;
+	return record && !record_id_is_before(reader->to, record->id) ? record : NULL;
 }
 
 /* The record behind the place; READER_MORE with one, anything else without. */

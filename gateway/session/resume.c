@@ -20,11 +20,6 @@ static struct exchange *exchange_of(const struct resume *resume)
 	return resume->errand.session->exchange;
 }
 
-static struct record_id earlier(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0 ? a : b;
-}
-
 struct value *resume_ok(const struct subscription *subscription, struct record_id cursor)
 {
 	const struct exchange *exchange = subscription->session->exchange;
@@ -95,7 +90,7 @@ void resume_reset(struct resume *resume, struct record_id named)
 {
 	resume->is_reset = true;
 	resume->named = named;
-	resume->start = earlier(named, exchange_of(resume)->feed.log.base);
+	resume->start = record_id_earlier(named, exchange_of(resume)->feed.log.base);
 	alarm_stop(&resume->patience);
 }
 
@@ -156,7 +151,7 @@ static bool find_start(const struct exchange *exchange, const struct moment *mom
 {
 	const struct log_position *log = &exchange->feed.log;
 	struct record_id head = exchange->log_head;
-	*ret_start = earlier(moment_last(moment, head), head);
+	*ret_start = record_id_earlier(moment_last(moment, head), head);
 	if (moment->kind == MOMENT_EARLIEST)
 		*ret_start = (struct record_id){0};
 	if (moment->kind != MOMENT_ID)
@@ -168,7 +163,7 @@ static bool find_start(const struct exchange *exchange, const struct moment *mom
 	*ret_start = was_empty ? CATCHUP_ORIGIN : id;
 	if (!is_other && id.ms <= latest_ms)
 		return true;
-	*ret_start = earlier(id, log->base);
+	*ret_start = record_id_earlier(id, log->base);
 	return false;
 }
 
