@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/data/hash.h"
 
@@ -191,7 +192,7 @@ static enum connections_verdict admit_locked(struct connections *connections, st
 enum connections_verdict connections_admit(struct connections *connections, const struct ip *peer, struct address_key key,
 					   struct admission *ret_admission)
 {
-	*ret_admission = (struct admission){.peer = *peer, .client = *peer, .address = key};
+	*ret_admission = (struct admission){.peer = *peer, .client = *peer, .address = key, .admitted_ns = clock_mono_ns()};
 	pthread_mutex_lock(&connections->lock);
 	enum connections_verdict verdict = admit_locked(connections, ret_admission);
 	pthread_mutex_unlock(&connections->lock);

@@ -38,6 +38,7 @@ struct admission {
 	struct address_key address;   /* counted in its name; none: a proxy's own, or the connection is counted */
 	struct identity_key identity; /* counted in its name */
 	bool is_stranger;             /* counted among those that have not shown who they are */
+	uint64_t admitted_ns;         /* monotonic */
 };
 
 struct connections_limits { /* 0: no limit */

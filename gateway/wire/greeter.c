@@ -323,9 +323,16 @@ static void give_back_address(struct greeting *greeting)
 	greeting->admission.client = greeting->admission.peer;
 }
 
+/* When the head of a next request is due. Whoever has shown no credential yet has the time of a first head in all: with requests that
+ * need none it could hold its place for ever. */
+static uint64_t next_due_ns(const struct greeter *greeter, const struct admission *admission)
+{
+	return (admission->is_stranger ? admission->admitted_ns : clock_mono_ns()) + greeter->settings.timeout_ns;
+}
+
 void greeter_resume(struct greeter *greeter, int fd, const struct admission *admission, struct buf *bytes)
 {
-	struct greeting *greeting = greeting_new(greeter, fd, admission, clock_mono_ns() + greeter->settings.timeout_ns);
+	struct greeting *greeting = greeting_new(greeter, fd, admission, next_due_ns(greeter, admission));
 	if (!greeting) {
 		buf_fini(bytes);
 		return;

@@ -2,7 +2,7 @@
  * event streams. Frames are nghttp2's business; heads are judged and calls made as for HTTP/1.1 (gateway/http). WebSockets are
  * not offered over it: clients open those with HTTP/1.1, as they do wherever SETTINGS_ENABLE_CONNECT_PROTOCOL is not announced
  * (RFC 8441). What a client can cost is bounded: HTTP2_STREAMS_MAX requests at once, for each HTTP_READ_BYTES of a body and one piece of
- * an answer that it does not take. One that stalls for the timeout loses that request; the head of a first one is due when it was for the
+ * an answer that it does not take, some frames that wait, and a rate of requests that come to nothing. One that stalls for the timeout loses that request; the head of a first one is due when it was for the
  * greeter, and later one without requests goes when it is idle for the greeter's timeout. Owned by one loop, touched on its thread. */
 #ifndef GATEWAY_WIRE_HTTP2_H
 #define GATEWAY_WIRE_HTTP2_H

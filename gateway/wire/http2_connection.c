@@ -18,6 +18,9 @@
  * (CVE-2023-44487). */
 #define RESETS_BURST 1000
 #define RESETS_PER_SECOND 33
+/* Frames that may wait for a client that makes us say much and reads nothing (CVE-2019-9514); what is asked of us in earnest takes some for
+ * each stream. */
+#define WAITING_FRAMES_MAX 1000
 
 static struct http2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
@@ -49,6 +52,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	return 0;
 }
 
+/* Of one whose answer was owed, whoever said the reset: a client can make us say it (CVE-2025-8671). */
 static void count_reset(struct http2_connection *connection)
 {
 	if (bucket_take(&connection->resets, 1, clock_mono_ns()))
@@ -59,10 +63,8 @@ static void count_reset(struct http2_connection *connection)
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
-	struct http2_connection *connection = context;
+	(void)context;
 	bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-	if (frame->hd.type == NGHTTP2_RST_STREAM)
-		count_reset(connection);
 	struct http2_stream *stream = stream_of(session, frame->hd.stream_id);
 	if (!stream || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
@@ -91,9 +93,10 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 {
 	struct http2_connection *connection = context;
 	struct http2_stream *stream = stream_of(session, id);
-	(void)error;
 	if (!stream)
 		return 0;
+	if (error != NGHTTP2_NO_ERROR && (stream->phase == HTTP2_HEAD || stream->phase == HTTP2_ANSWERING))
+		count_reset(connection);
 	stream->phase = HTTP2_GONE;
 	http2_wake(connection);
 	return 0;
@@ -195,6 +198,7 @@ static bool send_out(struct http2_connection *connection)
 		}
 		buf_drop_front(out, sent > 0 ? (size_t)sent : 0);
 	}
+	connection->has_drained = connection->has_drained || (connection->is_blocked && out->len == 0);
 	connection->is_blocked = out->len > 0;
 	watch(connection);
 	return !connection->is_blocked;
@@ -229,12 +233,35 @@ static bool is_over(const struct http2_connection *connection)
 				       !nghttp2_session_want_write(connection->session));
 }
 
+/* Whoever has shown no credential has the time of a first head in all, whatever it asks for meanwhile. */
 static void set_idle(struct http2_connection *connection)
 {
-	if (connection->request_count)
+	if (connection->request_count && !connection->admission.is_stranger)
 		deadline_stop(&connection->idle);
 	else if (!deadline_is_set(&connection->idle))
 		deadlines_start(&connection->owner->idles, &connection->idle);
+}
+
+/* What was in the way of one stream was in the way of all. */
+static void wake_all(struct http2_connection *connection)
+{
+	LIST_FOREACH(&connection->streams, at, following)
+		http2_stream_wake(LIST_ENTRY(at, struct http2_stream, link));
+	connection->has_drained = false;
+}
+
+/* Each time another one is the first, since the first may fill the connection. */
+static void go_on_streams(struct http2_connection *connection)
+{
+	if (connection->has_drained)
+		wake_all(connection);
+	LIST_FOREACH(&connection->streams, at, following)
+		http2_stream_go_on(LIST_ENTRY(at, struct http2_stream, link));
+	if (list_is_empty(&connection->streams))
+		return;
+	struct list *first = connection->streams.next;
+	list_remove(first);
+	list_append(&connection->streams, first);
 }
 
 /* What a connection does when something happened to it. It may be gone afterwards. */
@@ -242,9 +269,10 @@ static void go_on(struct http2_connection *connection)
 {
 	*connection->owner->settings.stirred = true;
 	http2_pump(connection);
-	LIST_FOREACH(&connection->streams, at, following)
-		http2_stream_go_on(LIST_ENTRY(at, struct http2_stream, link));
+	go_on_streams(connection);
 	http2_pump(connection);
+	if (connection->has_drained)
+		http2_wake(connection);
 	if (connection->is_leaving && connection->request_count == 0) {
 		nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
 		http2_pump(connection);
@@ -270,7 +298,10 @@ static void take_bytes(struct http2_connection *connection, struct slice bytes)
 	connection->is_inside = true;
 	ssize_t taken = nghttp2_session_mem_recv(connection->session, (const uint8_t *)bytes.ptr, bytes.len);
 	connection->is_inside = false;
-	if (taken < 0) /* no memory, or no preface: for all else nghttp2 says GOAWAY itself */
+	bool is_flooded = nghttp2_session_get_outbound_queue_size(connection->session) > WAITING_FRAMES_MAX;
+	if (is_flooded)
+		log_debug(ROOM, "a client of HTTP/2 makes more to be said than it reads", log_ip("address", &connection->admission.client));
+	if (taken < 0 || is_flooded) /* no memory, or no preface: for all else nghttp2 says GOAWAY itself */
 		connection->is_dead = true;
 }
 
@@ -308,11 +339,12 @@ static void leave(struct http2_connection *connection)
 	http2_wake(connection);
 }
 
-/* It has asked for nothing in the time that a first head has: it goes at once, with GOAWAY if it takes that. */
+/* It has asked for nothing in the time that a first head has, or shown no credential: it goes at once, with GOAWAY if it takes that. */
 static void turn_out(struct http2_connection *connection)
 {
 	metric_add(METRIC_REFUSED_TIMEOUT, 1);
-	log_debug(ROOM, "no request came in time", log_ip("address", &connection->admission.client));
+	log_debug(ROOM, connection->has_asked ? "no credential came in time" : "no request came in time",
+		  log_ip("address", &connection->admission.client));
 	nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
 	http2_pump(connection);
 	if (!is_over(connection))
@@ -326,7 +358,7 @@ static void on_idle(struct deadline *deadline)
 	struct http2_connection *connection = LIST_ENTRY(deadline, struct http2_connection, idle);
 	if (connection->is_leaving)
 		http2_die(connection);
-	else if (connection->has_asked)
+	else if (connection->has_asked && !connection->admission.is_stranger)
 		leave(connection);
 	else
 		turn_out(connection);

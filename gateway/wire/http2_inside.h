@@ -61,6 +61,7 @@ struct http2_connection {
 	size_t request_count; /* streams behind HTTP2_HEAD */
 	struct buf out;       /* frames that the kernel did not take */
 	bool is_blocked;      /* out waits for the kernel */
+	bool has_drained;     /* it did, and waits no longer: the streams are not told yet */
 	bool is_inside;       /* nghttp2 is at work, and may not be asked to send */
 	bool is_dead;         /* the client is gone */
 	bool has_asked;       /* a request's head was whole */
@@ -79,6 +80,7 @@ void http2_stream_field(struct http2_stream *stream, struct slice name, struct s
 void http2_stream_open(struct http2_stream *stream, bool has_body); /* its head is whole: the call is made, or the answer given */
 void http2_stream_hear(struct http2_stream *stream, struct slice piece); /* of the body */
 void http2_stream_end_input(struct http2_stream *stream);
+void http2_stream_wake(struct http2_stream *stream); /* the connection is not in its way any more */
 void http2_stream_sent(struct http2_stream *stream); /* some bytes of its answer were framed */
 /* What a stream does when something happened to it. It may be gone afterwards. */
 void http2_stream_go_on(struct http2_stream *stream);

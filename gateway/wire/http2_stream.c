@@ -163,8 +163,7 @@ static bool is_clear(const struct responder *responder)
 static void again(struct responder *responder)
 {
 	struct http2_stream *stream = stream_of(responder);
-	stream->is_due = true;
-	stream->is_held = false;
+	http2_stream_wake(stream);
 	http2_wake(stream->connection);
 }
 
@@ -264,6 +263,8 @@ void http2_stream_free(struct http2_stream *stream)
 	if (stream->is_counted) {
 		connection->request_count--;
 		connection->owner->stream_count--;
+		if (!connection->admission.is_stranger)
+			deadline_stop(&connection->idle); /* it begins anew */
 		metric_gauge_add(METRIC_HTTP_REQUESTS, -1);
 	}
 	nghttp2_session_set_stream_user_data(connection->session, stream->id, NULL);
@@ -390,6 +391,12 @@ void http2_stream_end_input(struct http2_stream *stream)
 	http2_wake(stream->connection);
 }
 
+void http2_stream_wake(struct http2_stream *stream)
+{
+	stream->is_due = true;
+	stream->is_held = false;
+}
+
 void http2_stream_sent(struct http2_stream *stream)
 {
 	if (deadline_is_set(&stream->stall))
@@ -417,8 +424,8 @@ static void read_body(struct http2_stream *stream)
 void http2_stream_go_on(struct http2_stream *stream)
 {
 	if (stream->is_waiting && is_written(stream)) {
-		stream->is_waiting = stream->is_held = false;
-		stream->is_due = true;
+		stream->is_waiting = false;
+		http2_stream_wake(stream);
 	}
 	if (stream->is_due && stream->call && is_clear(&stream->responder)) {
 		stream->is_due = false;

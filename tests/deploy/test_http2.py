@@ -2,6 +2,7 @@
 import json
 import select
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -121,6 +122,30 @@ class Http2(unittest.TestCase):
         self.assertEqual(slow.wait_for(http2.RST_STREAM, 1)[3], (8).to_bytes(4, "big"))
         self.assertEqual(support.metric(self.node.admin_port, "http_stalled_total"), 1)
 
+    def test_all_streams_go_on_when_the_connection_takes_more_again(self):
+        self.start("--limits.commands_per_second", "0")
+        self.publish("y" * 2000, 1500)
+        self.recorded(1500)
+        shared = self.connect(window=(1 << 31) - 1, receive_bytes=4096)
+        shared.send(http2.WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big"))
+        shared.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, http2.get("/v1/events?session=s1"))
+        shared.wait_for(http2.DATA, 1)
+        downloads = [3, 5, 7]
+        for stream in downloads:
+            shared.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/history?session=s1&limit=100000",
+                        ("accept", "application/x-ndjson")))
+        support.wait_for("all are begun", lambda: support.metric(self.node.admin_port, "http_requests_under_way") == 4)
+        self.publish("meanwhile")  # while the connection takes nothing
+        ended, heard = set(), b""
+        while len(ended) < len(downloads) or EVENT % "meanwhile" not in heard.decode():
+            _, flags, stream, payload = shared.wait_for(http2.DATA)
+            heard += payload if stream == 1 else b""
+            if flags & http2.END_STREAM:
+                ended.add(stream)
+        self.publish("afterwards")
+        while EVENT % "afterwards" not in shared.wait_for(http2.DATA, 1)[3].decode():
+            pass
+
     def test_whoever_takes_back_request_after_request_is_sent_away(self):
         self.start()
         hasty = self.connect()
@@ -137,6 +162,51 @@ class Http2(unittest.TestCase):
                          support.metric(self.node.admin_port, "subscriptions") == 0)
         self.publish("after")
         self.recorded(1)
+
+    def test_whoever_makes_us_take_back_request_after_request_is_sent_away(self):
+        self.start("--limits.commands_per_second", "0")
+        sly = self.connect()
+        try:
+            for stream in range(1, 20001, 2):
+                sly.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/events?session=s1"))
+                sly.send(http2.WINDOW_UPDATE, 0, stream, (0x7fffffff).to_bytes(4, "big"))
+        except OSError:
+            pass
+        sly.wait_for_end()
+        self.assertLess(support.metric(self.node.admin_port, 'http_requests_total{status="2xx"}'), 3000)
+
+    def test_whoever_makes_much_to_be_said_and_reads_nothing_is_cut_off(self):
+        self.start()
+        deaf = self.connect(receive_bytes=4096)
+        before = support.metric(self.node.admin_port, "memory_used_bytes")
+        heads = b"".join(http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, b"\x82") for stream in range(1, 800001, 2))
+        with self.assertRaises(OSError):
+            deaf.socket.sendall(heads)
+        support.wait_for("it is gone", lambda: support.metric(self.node.admin_port, "http2_connections") == 0)
+        self.assertLess(support.metric(self.node.admin_port, "memory_used_bytes") - before, 32 << 20)
+
+    def test_whoever_shows_no_credential_does_not_keep_its_place(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as keys:
+            json.dump({"keys": [{"id": "ann", "key": "the-key-of-ann"}]}, keys)
+            keys.flush()
+            self.start("--auth.required", "yes", "--auth.api_keys_file", keys.name, "--handshake.timeout", "1s",
+                       "--limits.commands_per_second", "0")
+        known = self.connect()
+        stranger = self.connect()
+        begun, stream = time.monotonic(), 1
+        try:
+            while time.monotonic() - begun < 10:
+                stranger.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/sessions"))
+                known.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream,
+                           http2.get("/v1/sessions", ("x-api-key", "the-key-of-ann")))
+                known.wait_for(http2.DATA, stream)
+                stranger.wait_for(http2.DATA, stream)
+                stream += 2
+        except (OSError, AssertionError):
+            pass
+        self.assertLess(time.monotonic() - begun, 3)
+        known.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream + 2, http2.get("/v1/sessions", ("x-api-key", "the-key-of-ann")))
+        known.wait_for(http2.DATA, stream + 2)
 
     def test_hostile_frames_end_their_connection_alone(self):
         self.start()

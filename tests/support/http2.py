@@ -24,6 +24,10 @@ def literal(text):
     return length + bytes([rest]) + text
 
 
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
 def get(path, *more):
     return fields((":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "localhost"), *more)
 
@@ -31,8 +35,13 @@ def get(path, *more):
 class Connection:
     """Sends what it is told; frames that come are (type, flags, stream, payload)."""
 
-    def __init__(self, port, window=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+    def __init__(self, port, window=None, receive_bytes=None):
+        """receive_bytes: what the kernel keeps for who does not read."""
+        self.socket = socket.socket()
+        self.socket.settimeout(DEADLINE_S)
+        if receive_bytes is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", port))
         settings = struct.pack(">HI", 4, window) if window is not None else b""
         self.socket.sendall(PREFACE)
         self.send(SETTINGS, 0, 0, settings)
@@ -42,7 +51,7 @@ class Connection:
         self.socket.close()
 
     def send(self, kind, flags, stream, payload=b""):
-        self.socket.sendall(struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload)
+        self.socket.sendall(frame(kind, flags, stream, payload))
 
     def read_exactly(self, count):
         while len(self.rest) < count:
