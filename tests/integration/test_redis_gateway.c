@@ -10,6 +10,8 @@
 #include "tests/support/redis_server.h"
 #include "tests/support/suite.h"
 
+#define READY "\"message\":\"ready\""
+
 static struct redis_server *redis;
 static struct gateway *gateway;
 
@@ -72,8 +74,14 @@ START_TEST(serves_clients_while_redis_was_never_there)
 	    gateway_open(&(struct gateway_options){.program = TEST_GATEWAY, .redis_url = redis_server_url(redis)});
 	open_watcher(&watcher);
 	gateway_wait_ready(gateway, false);
+	char *log = process_text(gateway_process(gateway), PROCESS_ERROR);
+	ck_assert_ptr_null(strstr(log, READY));
+	free(log);
 	redis_server_restart(redis);
 	gateway_wait_ready(gateway, true);
+	log = process_wait_line(gateway_process(gateway), PROCESS_ERROR, READY, NULL, deadline_in(DEADLINE_MS));
+	ck_assert_ptr_nonnull(log);
+	free(log);
 	publish("trace:s1", "{\"n\":1}");
 	raw_expect_text(&watcher, "{\"n\":1}", &frame);
 	raw_close(&watcher);
