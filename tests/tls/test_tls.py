@@ -354,6 +354,12 @@ class Tls(tls_case.TlsCase):
             self.assertEqual(status, 1)
             self.assertIn(said, output)
 
+    def test_tgcli_with_tls_on_a_plain_port_is_told(self):
+        node = self.start()
+        status, output = self.tgcli("ping", "--url", f"wss://localhost:{node.port}", "--ca-file", self.authority.file)
+        self.assertEqual(status, 1)
+        self.assertIn("the answer is not TLS; is it a plain port (ws://)?", output)
+
     def test_tgcli_follows_much_over_tls(self):
         node = self.start()
         watch = support.Process(self, [support.TGCLI, "watch", "--url", f"wss://localhost:{node.tls_port}", "--ca-file",
