@@ -140,15 +140,6 @@ static void on_look(evutil_socket_t fd, short what, void *argument)
 	look_again(server);
 }
 
-static void log_order(const struct disconnect *order)
-{
-	const char *reason = *order->reason ? order->reason : "-";
-	if (order->client)
-		log_info("admin", "an operator disconnects", log_int("client", order->client), log_text("node", order->node), log_text("reason", reason));
-	else
-		log_info("admin", "an operator disconnects", log_text("identity", order->identity), log_text("reason", reason));
-}
-
 /* Takes the order over from here on. False: no memory. */
 static bool carry_out(struct admin_server *server, struct evhttp_request *request, const struct disconnect *what)
 {
@@ -159,7 +150,7 @@ static bool carry_out(struct admin_server *server, struct evhttp_request *reques
 		disconnection_unref(disconnection);
 		return false;
 	}
-	log_order(what);
+	disconnection_log(what, "an operator disconnects");
 	*order = (struct order){.server = server, .request = request, .disconnection = disconnection};
 	list_append(&server->orders, &order->link);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_order_left, order);
