@@ -14,8 +14,9 @@ Usage: bash deploy/up.sh [options] [-- gateway options]
   --port PORT   first port: node 1 serves clients on PORT and its admin port on PORT+1, node 2 on PORT+2 ... (8080)
   --build DIR   build folder (build/ in the repository)
   --no-build    use what the build folder holds
-Gateway options go to every node: bash deploy/up.sh -- --log.level debug. Redis is looked for at TRACEGATE_REDIS_URL
-(redis://127.0.0.1:6379); when none answers there, a private one is started and goes away again.
+Gateway options go to every node: bash deploy/up.sh -- --log.level debug. Where nodes listen and what they are called is
+--port's to say. Redis is looked for at TRACEGATE_REDIS_URL (redis://127.0.0.1:6379); when none answers there, a private one
+is started and goes away again. One that gateway options name (--redis.url, --redis.url_file) is taken as it is.
 TEXT
 }
 
@@ -23,6 +24,16 @@ say() { printf '%s\n' "$*"; }
 fail() {
 	printf 'up.sh: %s\n' "$*" >&2
 	exit 1
+}
+
+# Nodes that listen elsewhere than this script says would not be found.
+refuse_addresses() { # gateway options...
+	local option
+	for option; do
+		case ${option%%=*} in
+		--listen | --admin.listen | --node.name) fail "${option%%=*} is chosen for each node: use --port, or start build/bin/tracegate yourself" ;;
+		esac
+	done
 }
 
 nodes=1 port=8080 build=$root/build wants_build=1 gateway_options=()
@@ -39,6 +50,7 @@ parse_arguments() {
 		*) usage >&2 && fail "no such option: $1" ;;
 		esac
 	done
+	refuse_addresses "${gateway_options[@]}"
 	[[ $nodes =~ ^[1-9][0-9]{0,2}$ ]] || fail "--nodes $nodes is not a number from 1 to 999"
 	[[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65535 ]] || fail "--port $port is not a port"
 }
@@ -119,15 +131,34 @@ redis_answers() {
 	esac
 }
 
-without_password() { sed -E 's#//[^@/]*@#//***@#' <<<"$1"; }
+# Up to the last @, since a password may hold one.
+without_password() { sed -E 's#//.*@#//***@#' <<<"$1"; }
 
-redis_port=''
+# Prints the url that the gateway options or the environment give the nodes, the last of them; nothing where they give none.
+redis_of_options() {
+	local i name value url='' file=${TRACEGATE_REDIS_URL_FILE:-}
+	for ((i = 0; i < ${#gateway_options[@]}; i++)); do
+		name=${gateway_options[i]%%=*} value=${gateway_options[i]#*=}
+		[[ ${gateway_options[i]} == *=* ]] || value=${gateway_options[i + 1]:-}
+		case $name in
+		--redis.url) url=$value file='' ;;
+		--redis.url_file) url='' file=$value ;;
+		esac
+	done
+	[[ -z $file ]] || url=$(head -n 1 "$file" 2>/dev/null) || url=$file
+	[[ -z $url ]] || printf '%s\n' "$url"
+}
+
+# Where it is, to be shown; its port, where it is on this machine without a password.
+redis_url='' redis_port=''
 find_redis() {
 	local url=${TRACEGATE_REDIS_URL:-redis://127.0.0.1:6379} wanted=6379
-	if [[ " ${gateway_options[*]} " =~ [[:space:]]--redis\.url(_file)?[=[:space:]] || -n ${TRACEGATE_REDIS_URL_FILE:-} ]]; then
-		say "Redis: as the gateway options say"
+	redis_url=$(redis_of_options)
+	if [[ -n $redis_url ]]; then
+		say "Redis: as the gateway options say, $(without_password "$redis_url")"
 		return
 	fi
+	redis_url=$url
 	if redis_answers "$url"; then
 		say "Redis: using the one at $(without_password "$url")"
 		[[ $url =~ ^redis://([^@/]*@)?(127\.0\.0\.1|localhost)(:([0-9]+))?(/[0-9]*)?$ ]] && redis_port=${BASH_REMATCH[4]:-6379}
@@ -205,7 +236,7 @@ start_nodes() {
 
 print_help() {
 	local first=${node_ports[1]} cli
-	cli="redis-cli -u $(without_password "${TRACEGATE_REDIS_URL:-REDIS-URL}")"
+	cli="redis-cli -u $(without_password "$redis_url")"
 	[[ -z $redis_port ]] || cli="redis-cli -p $redis_port"
 	cat <<TEXT
 

@@ -3,7 +3,7 @@
 
 #include "common/data/buf.h"
 #include "gateway/app/app.h"
-#include "gateway/app/keys.h"
+#include "gateway/app/inspection.h"
 #include "gateway/config/config.h"
 #include "gateway/metrics/node.h"
 #include "gateway/redis/logscript.h"
@@ -15,26 +15,6 @@ extern char **environ;
 static void print(FILE *stream, const struct buf *text)
 {
 	fwrite(text->bytes, 1, text->len, stream);
-}
-
-/* With the files that hold keys, which only the rooms that use them can judge. */
-static int check(const struct config *config)
-{
-	char why[256];
-	struct auth *auth = NULL;
-	struct tls_keys *tls_keys = NULL;
-	enum err error = keys_open(config, &auth, why);
-	if (error == OK)
-		error = keys_open_tls(config, &tls_keys, why);
-	if (error != OK)
-		fprintf(stderr, "%s\n", why);
-	else
-		puts("The configuration is valid.");
-	if (tls_keys && tls_keys_have_old_list(tls_keys, why))
-		fprintf(stderr, "%s\n", why);
-	tls_keys_free(tls_keys);
-	auth_free(auth);
-	return error == OK ? 0 : EXIT_CONFIG;
 }
 
 /* What the command line asked for; all but running is printing. */
@@ -51,7 +31,7 @@ static int act(enum config_action action, const struct config *config, struct bu
 		config_write_file(text, config);
 		break;
 	case CONFIG_CHECK:
-		return check(config);
+		return inspection_run(config) ? 0 : EXIT_CONFIG;
 	case CONFIG_PRINT_SCRIPT:
 		buf_append_text(text, logscript_source);
 		break;

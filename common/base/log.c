@@ -93,6 +93,20 @@ bool log_is_valid_levels(const char *levels)
 	return read_levels(levels, &read);
 }
 
+bool log_levels_name(const char *levels, bool (*is_room)(struct slice name), struct slice *ret_room)
+{
+	for (const char *at = levels; *at; at += strspn(at, ",")) {
+		size_t len = strcspn(at, ","), room_len = strcspn(at, ",=");
+		struct slice room = slice_trim((struct slice){at, room_len});
+		if (room_len < len && !is_room(room)) {
+			*ret_room = room;
+			return false;
+		}
+		at += len;
+	}
+	return true;
+}
+
 /* Of several entries for one room the last wins. */
 bool log_is_on(enum log_level level, const char *room)
 {

@@ -53,6 +53,8 @@ struct log_site {
 /* levels: "info" or "info,redis=debug,wire=off". Before any thread starts. ERR_INVALID: nothing changed. */
 enum err log_setup(const char *levels, bool as_json, const char *node) MUST_USE;
 bool log_is_valid_levels(const char *levels);
+/* Whether valid levels name such rooms only; else ret_room is the first other one, a part of levels. */
+bool log_levels_name(const char *levels, bool (*is_room)(struct slice name), struct slice *ret_room);
 bool log_is_on(enum log_level level, const char *room);
 void log_write(struct log_site *site, enum log_level level, const char *room, const char *message, const struct log_field *fields);
 uint64_t log_suppressed(void); /* lines held back since the start */

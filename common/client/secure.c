@@ -75,6 +75,8 @@ static bool explain(char why[TGC_WHY_MAX], const char *what)
 	const char *reason = ERR_reason_error_string(error);
 	if (ERR_SYSTEM_ERROR(error))
 		reason = strerror_r(ERR_GET_REASON(error), text, sizeof text);
+	else if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER)
+		reason = "the answer is not TLS; is it a plain port (ws://)?";
 	snprintf(why, TGC_WHY_MAX, "%.140s: %s", what, reason ? reason : "OpenSSL gives no reason");
 	ERR_clear_error();
 	return false;

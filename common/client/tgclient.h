@@ -133,8 +133,9 @@ struct tgc_handlers {
 	void (*on_notice)(struct tgc_client *client, void *context, const struct tgc_notice *notice);
 	void (*on_replay)(struct tgc_client *client, void *context, const struct tgc_replay *replay);
 	/* The node took the subscription (again after each reconnect), or refused it: TGC_REPLY_ERROR, which ends it.
-	 * Refusals that are temporary are not told; it is asked for again. */
+	 * Refusals that are temporary are told by on_postponed alone, each of them; it is asked for again. */
 	void (*on_subscribed)(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply);
+	void (*on_postponed)(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply);
 };
 
 /* --- Life ---------------------------------------------------------------------------------------------------------- */

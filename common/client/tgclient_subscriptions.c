@@ -348,6 +348,8 @@ bool tgc_subscription_reply(struct tgc_client *client, const struct tgc_message 
 	if (reply.temporary) {
 		uint64_t pause_ms = reply.retry_after_ms ? reply.retry_after_ms : RETRY_MS;
 		client->hold_until_ms = now_ms + (pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
+		if (client->handlers.on_postponed && !sub->is_dropped)
+			client->handlers.on_postponed(client, client->handlers.context, sub->sub, &reply);
 		return true;
 	}
 	refuse(client, sub, &reply);

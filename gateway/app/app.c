@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "gateway/app/app.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,8 @@
 #define DRAIN_LOOK_MS 20
 /* How often files with keys are looked at. */
 #define KEYS_LOOK_MS 1000
+/* While the node is not ready, how often it is looked whether it is. */
+#define START_LOOK_MS 50
 
 struct app {
 	const struct config *config;
@@ -46,6 +49,7 @@ struct app {
 	size_t worker_count;
 	struct historian *historian; /* NULL: history.enabled = no */
 	struct hub *hub;
+	bool was_ready; /* of the main thread: what the log says last */
 };
 
 static void on_batch(void *context, struct record_batch *batch)
@@ -308,13 +312,20 @@ void app_block_signals(void)
 	signal(SIGCHLD, SIG_IGN);
 }
 
-/* Waits for a signal to stop. False: time is up. */
+/* Waits for a signal to stop. False: time is up. A process that was stopped and goes on waits for the rest of the time. */
 static bool wait_for_signal(uint64_t wait_ns)
 {
 	sigset_t signals;
+	int number;
+	uint64_t now_ns = clock_mono_ns(), end_ns = now_ns + wait_ns;
 	stop_signals(&signals);
-	struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S)};
-	return sigtimedwait(&signals, NULL, &wait) > 0;
+	do {
+		uint64_t left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+		struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+		number = sigtimedwait(&signals, NULL, &left);
+		now_ns = clock_mono_ns();
+	} while (number < 0 && errno == EINTR);
+	return number > 0;
 }
 
 /* Lets load balancers see that the node is not ready, then sends the clients away, spread over drain.time. A second
@@ -334,27 +345,64 @@ static void drain(struct app *app)
 			break;
 }
 
+/* Says once when the node is ready to have clients, and later whenever it no longer is, or is again. */
+static void tell_readiness(struct app *app)
+{
+	bool is_ready = admin_is_ready(&app->admin);
+	if (is_ready == app->was_ready)
+		return;
+	app->was_ready = is_ready;
+	if (is_ready)
+		log_info(ROOM, "ready");
+	else
+		log_info(ROOM, "not ready");
+}
+
+static void look_after_keys(struct app *app)
+{
+	if (app->tls_keys)
+		tls_keys_look(app->tls_keys);
+	if (!keys_refresh(app->auth))
+		return;
+	for (size_t i = 0; i < app->worker_count; i++)
+		worker_auth_reloaded(app->workers[i]);
+}
+
 /* Until a signal to stop. */
 static void watch(struct app *app)
 {
+	uint64_t keys_at_ms = 0;
 	if (metrics_join() != OK)
 		log_warn(ROOM, "out of memory, this thread counts nothing");
 	do {
-		if (app->tls_keys)
-			tls_keys_look(app->tls_keys);
-		if (!keys_refresh(app->auth))
+		uint64_t now_ms = clock_mono_ms();
+		tell_readiness(app);
+		if (now_ms < keys_at_ms)
 			continue;
-		for (size_t i = 0; i < app->worker_count; i++)
-			worker_auth_reloaded(app->workers[i]);
-	} while (!wait_for_signal(KEYS_LOOK_MS * NS_PER_MS));
+		look_after_keys(app);
+		keys_at_ms = now_ms + KEYS_LOOK_MS;
+	} while (!wait_for_signal((app->was_ready ? KEYS_LOOK_MS : START_LOOK_MS) * NS_PER_MS));
 }
 
-static void log_ready(const struct app *app)
+static void log_listening(const struct app *app)
 {
 	uint16_t tls_port = app->tls_keys ? worker_port(app->workers[0], app->listen.tls_from) : 0;
-	log_info(ROOM, "ready", log_int("listen", worker_port(app->workers[0], 0)), log_int("tls", tls_port),
+	log_info(ROOM, "listening", log_int("listen", worker_port(app->workers[0], 0)), log_int("tls", tls_port),
 		 log_int("admin", hub_admin_port(app->hub)),
 		 log_int("workers", app->worker_count), log_text("version", TRACEGATE_VERSION));
+}
+
+static void log_warnings(const struct config *config)
+{
+	struct buf warnings;
+	buf_init(&warnings);
+	config_write_warnings(&warnings, config);
+	for (size_t at = 0; at < warnings.len;) {
+		size_t len = (size_t)((const char *)memchr(warnings.bytes + at, '\n', warnings.len - at) - (warnings.bytes + at));
+		log_warn(ROOM, "the configuration is hardly meant so", log_slice("cause", ((struct slice){warnings.bytes + at, len})));
+		at += len + 1;
+	}
+	buf_fini(&warnings);
 }
 
 int app_run(const struct config *config)
@@ -365,10 +413,11 @@ int app_run(const struct config *config)
 	app.node.started_mono_ms = clock_mono_ms();
 	if (log_setup(config->log_level, strcmp(config->log_format, "json") == 0, app.node.name) != OK)
 		return 1;
+	log_warnings(config);
 	descriptors_provide(config);
 	enum err error = start(&app, why);
 	if (error == OK) {
-		log_ready(&app);
+		log_listening(&app);
 		watch(&app);
 		drain(&app);
 		log_info(ROOM, "stopped", log_int("sessions", count_sessions(&app)));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file_mark.h"
 #include "gateway/auth/keyfile.h"
 #include "gateway/auth/token.h"
 
@@ -33,7 +34,7 @@ struct auth {
 	struct token_rules rules;
 	unsigned algorithms;
 	const char *paths[SOURCES];         /* NULL: no file */
-	struct keyfile_mark marks[SOURCES]; /* of the reloading thread */
+	struct file_mark marks[SOURCES]; /* of the reloading thread */
 };
 
 static struct keyring *keyring_new(void)
@@ -100,7 +101,7 @@ static enum err read_file(struct auth *auth, enum source source, struct keyset *
 	const char *path = auth->paths[source];
 	char why[KEYSET_WHY], *text = NULL;
 	size_t len = 0;
-	auth->marks[source] = keyfile_look(path);
+	auth->marks[source] = file_mark_take(path);
 	enum err error = keyfile_read(path, &text, &len, why);
 	if (error == OK)
 		error = make_keyset(auth, source, (struct slice){text, len}, ret_keyset, why);
@@ -360,8 +361,8 @@ enum auth_reload auth_refresh(struct auth *auth, char ret_why[256])
 	for (int source = 0; source < SOURCES; source++) {
 		if (!auth->paths[source])
 			continue;
-		struct keyfile_mark now = keyfile_look(auth->paths[source]);
-		if (keyfile_is_same(&now, &auth->marks[source]))
+		struct file_mark now = file_mark_take(auth->paths[source]);
+		if (file_mark_is_same(&now, &auth->marks[source]))
 			continue;
 		enum auth_reload outcome = reload(auth, (enum source)source, ret_why);
 		metric_add(outcome == AUTH_RELOADED ? METRIC_AUTH_RELOADS : METRIC_AUTH_RELOADS_FAILED, 1);

@@ -120,6 +120,21 @@ static enum err check_names(const struct value *claims, const struct token_rules
 	return OK;
 }
 
+/* By the member that is wrong, "channels[2]". */
+static enum refusal refusal_of(const char *where)
+{
+	static const struct {
+		const char *member;
+		enum refusal refusal;
+	} members[] = {{"channels", REFUSAL_CHANNELS}, {"sessions", REFUSAL_SESSIONS}, {"agents", REFUSAL_AGENTS},
+		       {"ops", REFUSAL_OPS}, {"limits", REFUSAL_LIMITS}};
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+		if (slice_is((struct slice){where, strcspn(where, "[.")}, members[i].member))
+			return members[i].refusal;
+	}
+	return REFUSAL_RIGHTS;
+}
+
 static enum err read_rights(const struct value *rights, const struct token_rules *rules, struct arena *arena,
                             struct grants *grants, enum refusal *ret_refusal)
 {
@@ -133,7 +148,7 @@ static enum err read_rights(const struct value *rights, const struct token_rules
 			return refuse(ret_refusal, REFUSAL_RIGHTS);
 	}
 	enum err error = rights_read(rights, rules->served, arena, grants, &wrong);
-	return error == OK || error == ERR_NOMEM ? error : refuse(ret_refusal, REFUSAL_RIGHTS);
+	return error == OK || error == ERR_NOMEM ? error : refuse(ret_refusal, refusal_of(wrong.where));
 }
 
 static enum err decode_claims(struct slice payload, struct arena *arena, struct value **ret_claims,

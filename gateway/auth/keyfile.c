@@ -10,25 +10,6 @@
 
 #include "gateway/auth/openssl.h"
 
-static bool is_same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-struct keyfile_mark keyfile_look(const char *path)
-{
-	struct stat found;
-	if (stat(path, &found) != 0)
-		return (struct keyfile_mark){.is_there = false};
-	return (struct keyfile_mark){true, found.st_dev, found.st_ino, found.st_size, found.st_mtim, found.st_ctim};
-}
-
-bool keyfile_is_same(const struct keyfile_mark *a, const struct keyfile_mark *b)
-{
-	return a->is_there == b->is_there && a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       is_same_time(a->modified, b->modified) && is_same_time(a->changed, b->changed);
-}
-
 static enum err refuse(enum err error, const char *why, char ret_why[KEYFILE_WHY])
 {
 	snprintf(ret_why, KEYFILE_WHY, "%s", why);

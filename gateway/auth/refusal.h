@@ -26,7 +26,12 @@
 	REFUSAL(ISSUER, CLAIMS, "the token's \"iss\" is not the one wanted here")                                      \
 	REFUSAL(AUDIENCE, CLAIMS, "the token's \"aud\" is not for this gateway")                                       \
 	REFUSAL(TOKEN_ID, CLAIMS, "the token's \"jti\" is no string")                                                  \
-	REFUSAL(RIGHTS, CLAIMS, "the token's \"tracegate\" is not as documented")
+	REFUSAL(RIGHTS, CLAIMS, "the token's \"tracegate\" is no object, or has a member that means nothing")              \
+	REFUSAL(CHANNELS, CLAIMS, "the token's \"tracegate\": its \"channels\" are not as documented")                    \
+	REFUSAL(SESSIONS, CLAIMS, "the token's \"tracegate\": its \"sessions\" are not as documented")                    \
+	REFUSAL(AGENTS, CLAIMS, "the token's \"tracegate\": its \"agents\" are not as documented")                        \
+	REFUSAL(OPS, CLAIMS, "the token's \"tracegate\": its \"ops\" are not as documented")                              \
+	REFUSAL(LIMITS, CLAIMS, "the token's \"tracegate\": its \"limits\" are not as documented")
 
 enum refusal {
 #define REFUSAL(id, metric, sentence) REFUSAL_##id,

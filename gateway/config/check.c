@@ -6,6 +6,9 @@
 #include "gateway/config/load.h"
 
 #define PORT_MAX 65535
+#define TAKE_OVER_LEASES 3 /* so long may it take another node to record in the place of one that died */
+#define LOG_ROOMS "admin", "app", "auth", "historian", "hub", "memory", "redis", "wire", "worker"
+#define LOG_ROOMS_TEXT "admin, app, auth, historian, hub, memory, redis, wire, worker"
 #define ADDRESS_FORM "is not an address of the form host:port or [v6]:port"
 #define NETWORK_FORM "is neither a network (10.0.0.0/8, fd00::/8) nor an address"
 #define ORIGIN_FORM                                                                                                    \
@@ -24,6 +27,12 @@ static void report(struct load *load, enum option_id id, const char *value, cons
 		             load_show(value, shown), what);
 	else
 		load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s", what);
+}
+
+/* An option with a mistake in it was meant to be something. */
+static bool is_given(const struct load *load, enum option_id id, const char *value)
+{
+	return !is_right(load, id) || *value;
 }
 
 /* Digits from least to PORT_MAX, at the end of a text. */
@@ -75,6 +84,46 @@ static void check_addresses(struct load *load)
 		report(load, OPTION_admin_listen, config->admin_listen, ADDRESS_FORM);
 }
 
+static bool listens_everywhere(struct slice host)
+{
+	return slice_is(host, "[::]") || slice_is(host, "0.0.0.0");
+}
+
+/* Whether both cannot be listened on: one port, and one host or all of them. Port 0 is another one each time. */
+static bool do_collide(struct slice a, struct slice b)
+{
+	const char *a_colon = strrchr(a.ptr, ':'), *b_colon = strrchr(b.ptr, ':');
+	if (!is_address(a.ptr) || !is_address(b.ptr) || strcmp(a_colon, b_colon) != 0 || strspn(a_colon, ":0") == strlen(a_colon))
+		return false;
+	struct slice a_host = {a.ptr, (size_t)(a_colon - a.ptr)}, b_host = {b.ptr, (size_t)(b_colon - b.ptr)};
+	return slice_equal(a_host, b_host) || listens_everywhere(a_host) || listens_everywhere(b_host);
+}
+
+static void check_apart(struct load *load, enum option_id id, const struct config_list *list, enum option_id other_id,
+			const struct config_list *other)
+{
+	for (size_t i = 0; is_right(load, id) && is_right(load, other_id) && i < list->count; i++) {
+		for (size_t at = 0; at < other->count; at++) {
+			char shown[VALUE_SHOWN_BYTES], other_shown[VALUE_SHOWN_BYTES];
+			if (do_collide(list->items[i], other->items[at]))
+				load_mistake(load, options[id].name, load->memory->settings[id].origin, "%s collides with %s, where %s is (%s)",
+					     load_show(list->items[i].ptr, shown), options[other_id].name,
+					     load_show(other->items[at].ptr, other_shown), load->memory->settings[other_id].origin);
+		}
+	}
+}
+
+/* Sockets of clients are opened once for each worker, so that the system would share a port between two lists. */
+static void check_all_apart(struct load *load)
+{
+	const struct config *config = load->config;
+	const struct slice admin_address = slice_of(config->admin_listen ? config->admin_listen : "");
+	const struct config_list admin = {&admin_address, admin_address.len != 0};
+	check_apart(load, OPTION_tls_listen, &config->tls_listen, OPTION_listen, &config->listen);
+	check_apart(load, OPTION_admin_listen, &admin, OPTION_listen, &config->listen);
+	check_apart(load, OPTION_admin_listen, &admin, OPTION_tls_listen, &config->tls_listen);
+}
+
 static void check_twice(struct load *load, enum option_id id, const struct config_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -122,30 +171,41 @@ static void check_origins(struct load *load)
 	}
 }
 
-static void check_tls(struct load *load)
+/* What is asked of clients. */
+static void check_client_certificates(struct load *load, bool has_certificate)
 {
 	const struct config *config = load->config;
-	bool has_certificate = *config->tls_certificate_file;
-	if (!has_certificate && config->tls_listen.count)
-		report(load, OPTION_tls_listen, NULL, "needs tls.certificate_file");
-	if (!has_certificate && *config->tls_key_file)
-		report(load, OPTION_tls_key_file, NULL, "needs tls.certificate_file");
+	bool has_authorities = is_given(load, OPTION_tls_client_ca_file, config->tls_client_ca_file);
+	bool has_lists = is_given(load, OPTION_tls_client_crl_file, config->tls_client_crl_file);
 	if (!is_right(load, OPTION_tls_client_auth))
 		return;
 	bool asks_clients = strcmp(config->tls_client_auth, "no") != 0;
-	if (*config->tls_client_crl_file && !asks_clients)
+	if (has_authorities && !has_certificate && !asks_clients)
+		report(load, OPTION_tls_client_ca_file, NULL, "needs tls.certificate_file");
+	else if (has_authorities && !asks_clients)
+		report(load, OPTION_tls_client_ca_file, NULL, "needs tls.client_auth = optional or required: with \"no\" nobody is asked");
+	if (has_lists && !asks_clients)
 		report(load, OPTION_tls_client_crl_file, NULL, "needs tls.client_auth = optional or required");
-	if (*config->tls_client_crl_file && !*config->tls_client_ca_file)
+	if (has_lists && !has_authorities)
 		report(load, OPTION_tls_client_crl_file, NULL, "needs tls.client_ca_file");
-	if (!asks_clients)
-		return;
-	if (!has_certificate)
+	if (asks_clients && !has_certificate)
 		report(load, OPTION_tls_client_auth, NULL, "needs tls.certificate_file");
-	else if (!*config->tls_client_ca_file)
+	else if (asks_clients && !has_authorities)
 		report(load, OPTION_tls_client_auth, NULL, "needs tls.client_ca_file");
 }
 
-/* The scheme alone; the rest is the redis room's to read. */
+static void check_tls(struct load *load)
+{
+	const struct config *config = load->config;
+	bool has_certificate = is_given(load, OPTION_tls_certificate_file, config->tls_certificate_file);
+	if (!has_certificate && config->tls_listen.count)
+		report(load, OPTION_tls_listen, NULL, "needs tls.certificate_file");
+	if (!has_certificate && is_given(load, OPTION_tls_key_file, config->tls_key_file))
+		report(load, OPTION_tls_key_file, NULL, "needs tls.certificate_file");
+	check_client_certificates(load, has_certificate);
+}
+
+/* The scheme alone; the rest is the redis room's to read (gateway/app/inspection.c). */
 static void check_redis_url(struct load *load)
 {
 	static const char *const schemes[] = {"redis://", "rediss://", "unix://", "redis-sentinel://"};
@@ -171,12 +231,29 @@ static void check_proxies(struct load *load)
 		report(load, OPTION_proxy_protocol, NULL, "needs trusted_proxies: a PROXY header is believed from nobody else");
 }
 
+/* A room that logs: what the entries of log.level may name. */
+static bool is_log_room(struct slice name)
+{
+	static const char *const rooms[] = {LOG_ROOMS};
+	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+		if (slice_is(name, rooms[i]))
+			return true;
+	}
+	return false;
+}
+
 static void check_log_level(struct load *load)
 {
-	if (is_right(load, OPTION_log_level) && !log_is_valid_levels(load->config->log_level))
+	struct slice room;
+	if (!is_right(load, OPTION_log_level))
+		return;
+	if (!log_is_valid_levels(load->config->log_level))
 		report(
 		    load, OPTION_log_level, load->config->log_level,
 		    "is not a level (debug, info, warn, error, off), perhaps with levels of rooms: info,redis=debug");
+	else if (!log_levels_name(load->config->log_level, is_log_room, &room))
+		load_mistake(load, options[OPTION_log_level].name, load->memory->settings[OPTION_log_level].origin,
+			     "there is no room \"%.*s\"; there are " LOG_ROOMS_TEXT, (int)room.len, room.ptr);
 }
 
 /* The larger of two options that belong together must not be below the smaller. */
@@ -187,12 +264,6 @@ static void check_order(struct load *load, enum option_id smaller, uint64_t low,
 		load_mistake(load, options[larger].name, settings[larger].origin,
 		             "\"%s\" is below %s, which is \"%s\" (%s)", settings[larger].text, options[smaller].name,
 		             settings[smaller].text, settings[smaller].origin);
-}
-
-/* An option with a mistake in it was meant to be something. */
-static bool is_given(const struct load *load, enum option_id id, const char *value)
-{
-	return !is_right(load, id) || *value;
 }
 
 void check_keys(struct load *load)
@@ -221,6 +292,7 @@ void check_all(struct load *load)
 	check_addresses(load);
 	check_twice(load, OPTION_listen, &config->listen);
 	check_twice(load, OPTION_tls_listen, &config->tls_listen);
+	check_all_apart(load);
 	check_tls(load);
 	check_patterns(load);
 	check_origins(load);
@@ -232,4 +304,13 @@ void check_all(struct load *load)
 	            config->batch_max_delay);
 	check_order(load, OPTION_redis_backoff_min, config->redis_backoff_min, OPTION_redis_backoff_max,
 	            config->redis_backoff_max);
+}
+
+void config_write_warnings(struct buf *out, const struct config *config)
+{
+	const struct setting *settings = config->memory->settings;
+	const struct setting *grace = &settings[OPTION_record_grace], *lease = &settings[OPTION_record_lease];
+	if (config->history_enabled && config->record_grace < TAKE_OVER_LEASES * config->record_lease)
+		buf_printf(out, "record.grace: \"%s\" is shorter than three times record.lease, which is \"%s\" (%s): after a take-over "
+			   "events come without ids (%s)\n", grace->text, lease->text, lease->origin, grace->origin);
 }

@@ -50,6 +50,9 @@ void config_free(struct config *config);
  * for as long as the process runs. After config_load, which copies what it needs. */
 void config_hide_secrets(int argc, char **argv, char **environment);
 
+/* What a node can run with but is hardly meant to: a line each, in the form of a mistake. */
+void config_write_warnings(struct buf *out, const struct config *config);
+
 void config_write_help(struct buf *out);                               /* --help */
 void config_write_file(struct buf *out, const struct config *config); /* --print-config: a file that gives the same; secrets as *** */
 void config_write_reference(struct buf *out);                         /* docs/configuration.md, the part made from the table */

@@ -106,6 +106,10 @@ static const char *read_secret(struct load *load, const struct assignment *assig
 		len--;
 	if (len && text.ptr[len - 1] == '\r')
 		len--;
+	if (len == 0) {
+		load_mistake(load, assignment->name, assignment->origin, "the file %s is empty", load_show(assignment->value, shown));
+		return NULL;
+	}
 	return arena_copy(&load->memory->arena, text.ptr, len);
 }
 

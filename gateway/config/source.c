@@ -36,7 +36,7 @@ static bool find_action(struct slice name, enum config_action *ret_action)
 	return false;
 }
 
-/* Whether the argument behind the flag is its value: a BOOL stands alone unless a boolean follows. */
+/* Whether the argument behind the flag is its value. A BOOL may stand alone, but a word that is no flag has no other place. */
 static bool takes_next(struct slice name, const char *next)
 {
 	enum option_id id;
@@ -44,9 +44,7 @@ static bool takes_next(struct slice name, const char *next)
 	enum config_action action;
 	if (!next || strncmp(next, "--", 2) == 0 || find_action(name, &action))
 		return false;
-	if (option_find(name, &id, &is_file) && options[id].type == TYPE_BOOL)
-		return value_is_boolean(next);
-	return true;
+	return *next != '-' || !option_find(name, &id, &is_file) || options[id].type != TYPE_BOOL;
 }
 
 /* Reads the flag at argv[at]; false when that is none. */

@@ -92,12 +92,6 @@ static bool read_boolean(const char *text, bool *ret_value)
 	return false;
 }
 
-bool value_is_boolean(const char *text)
-{
-	bool value;
-	return read_boolean(text, &value);
-}
-
 static enum err store_boolean(const char *text, bool *field, char ret_why[WHY_BYTES])
 {
 	if (read_boolean(text, field))

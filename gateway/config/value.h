@@ -12,6 +12,4 @@
 enum err value_store(const struct option *option, const char *text, struct arena *arena, struct config *config,
                      char ret_why[WHY_BYTES]) MUST_USE;
 
-bool value_is_boolean(const char *text);
-
 #endif

@@ -157,9 +157,12 @@ static const char reference_head[] =
     "  nothing; a **list** is separated by commas; a switch is `yes` or `no` (or `true`, `false`, `on`, `off`).\n"
     "- A **secret** is shown nowhere. `NAME_file` (`redis.url_file`, `TRACEGATE_REDIS_URL_FILE`) names a file that "
     "holds it; its\n"
-    "  last newline does not count.\n"
+    "  last newline does not count, and it must not be empty.\n"
     "- A value cannot begin or end with a space, nor hold a control character or a `;` behind a space: a file could "
     "not say it.\n"
+    "- In a file, a line that begins with `#` or `;` is a comment, and so is what stands behind a space and a `;`. A `#` "
+    "further\n"
+    "  on in a line is part of the value.\n"
     "- Variables that Kubernetes sets for a Service named tracegate (`TRACEGATE_SERVICE_HOST`, `TRACEGATE_PORT_...`) "
     "are passed "
     "over.\n";

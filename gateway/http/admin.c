@@ -43,20 +43,26 @@ static struct admin_answer answer_health(const struct admin *admin, struct buf *
 	return (struct admin_answer){is_late ? 503 : 200, type_text, NULL};
 }
 
+bool admin_is_ready(const struct admin *admin)
+{
+	const struct node *node = admin->node;
+	uint64_t over_since_ms = atomic_load(&node->over_memory_since_ms), now_ms = clock_mono_ms();
+	bool is_over = over_since_ms && now_ms > over_since_ms && now_ms - over_since_ms > ADMIN_OVER_MEMORY_MS;
+	/* At its start alone: later the past may be away, and who wants no past is served. */
+	bool has_past = !admin->has_history || atomic_load(&node->past_was_up);
+	return atomic_load(&node->redis_up) && has_past && !atomic_load(&node->draining) && !is_over;
+}
+
 static struct admin_answer answer_ready(const struct admin *admin, struct buf *ret_body)
 {
 	bool is_up = atomic_load(&admin->node->redis_up);
 	bool is_draining = atomic_load(&admin->node->draining);
-	uint64_t over_since_ms = atomic_load(&admin->node->over_memory_since_ms), now_ms = clock_mono_ms();
-	bool is_over = over_since_ms && now_ms > over_since_ms && now_ms - over_since_ms > ADMIN_OVER_MEMORY_MS;
-	/* At its start alone: later the past may be away, and who wants no past is served. */
-	bool has_past = !admin->has_history || atomic_load(&admin->node->past_was_up);
-	bool is_ready = is_up && has_past && !is_draining && !is_over;
+	bool is_ready = admin_is_ready(admin);
 	buf_printf(ret_body, "{\"ready\":%s,\"redis\":\"%s\",\"draining\":%s", is_ready ? "true" : "false",
 	           is_up ? "up" : "down", is_draining ? "true" : "false");
 	if (admin->has_history)
 		buf_printf(ret_body, ",\"recorded\":%s", atomic_load(&admin->node->is_recorded) ? "true" : "false");
-	if (over_since_ms)
+	if (atomic_load(&admin->node->over_memory_since_ms))
 		buf_append_text(ret_body, ",\"memory\":\"over\"");
 	buf_append_text(ret_body, "}\n");
 	return (struct admin_answer){is_ready ? 200 : 503, type_json, NULL};

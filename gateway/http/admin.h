@@ -31,6 +31,8 @@ struct admin_answer {
 	const char *allow;        /* static; with 405 */
 };
 
+bool admin_is_ready(const struct admin *admin); /* any thread: whether the node is to have new clients */
+
 /* GET and HEAD of /metrics /healthz /livez /readyz /v1/node. */
 struct admin_answer admin_answer(const struct admin *admin, struct slice method, struct slice path, struct buf *ret_body);
 

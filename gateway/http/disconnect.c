@@ -73,8 +73,10 @@ static enum err read_order(const struct value *map, struct disconnect *order, ch
 		return refuse(why, "client: the client of a welcome is needed");
 	if (!*order->identity == !order->client)
 		return refuse(why, "identity or client is needed, one of them");
-	if (!order->client != !*order->node)
-		return refuse(why, "node: belongs to client, and to that alone");
+	if (order->client && !*order->node)
+		return refuse(why, "node: needed with client: the node of its welcome");
+	if (!order->client && *order->node)
+		return refuse(why, "node: belongs to client, not to identity");
 	return OK;
 }
 

@@ -35,7 +35,7 @@ static bool judge_path(const struct head *head, const struct upgrade_policy *pol
 {
 	(void)policy;
 	if (!slice_is(head->path, "/v1/stream") && !slice_is(head->path, "/ws"))
-		return refuse(ret_refusal, 404, "not_found", "no such path; the WebSocket is at /v1/stream",
+		return refuse(ret_refusal, 404, "not_found", "no such path; the WebSocket is at /v1/stream, /metrics and /healthz are on the admin port",
 		              METRIC_REFUSED_NOT_FOUND);
 	if (!slice_is(head->method, "GET"))
 		return refuse(ret_refusal, 405, "method_not_allowed", "a WebSocket is opened with GET",

@@ -178,7 +178,8 @@ static enum err parse_rest(struct url *url, char *rest, char *ret_why)
 	if (slash)
 		*slash = '\0';
 	char *at = strrchr(rest, '@');
-	if (!at && slash && strchr(slash + 1, '@') && url->kind != URL_UNIX)
+	bool may_have_at = url->kind == URL_UNIX || (at && url->kind == URL_SENTINEL);
+	if (!may_have_at && slash && strchr(slash + 1, '@'))
 		return fail(ret_why, "there is an @ behind a /: in a user or a password write / as %2F");
 	if (at) {
 		*at = '\0';
@@ -193,6 +194,8 @@ static enum err parse_rest(struct url *url, char *rest, char *ret_why)
 		*slash = '/';
 		return parse_unix(url, slash, ret_why);
 	}
+	if (strpbrk(rest, "?#") || (slash && strpbrk(slash + 1, "?#")))
+		return fail(ret_why, "there is a ? or a # behind the host: a database stands behind a / there");
 	enum err error = parse_places(url, rest, ret_why);
 	return error ? error : parse_path(url, slash ? slash + 1 : NULL, ret_why);
 }

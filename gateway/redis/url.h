@@ -2,7 +2,7 @@
  *   redis://[user[:password]@]host[:port][/db]      rediss://... the same over TLS
  *   unix://[user[:password]@]/path[?db=N]
  *   redis-sentinel://[user[:password]@]host:port,host:port,.../<primary name>[/db]
- * User, password, path and primary name are percent-decoded. Pure. A url holds the password: it is never logged whole. */
+ * User, password, path and primary name are percent-decoded; a ? and a # stand in them alone. Pure. A url holds the password: it is never logged whole. */
 #ifndef GATEWAY_REDIS_URL_H
 #define GATEWAY_REDIS_URL_H
 

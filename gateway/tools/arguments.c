@@ -11,7 +11,7 @@
 
 static bool refuse(const char *name, const char *why)
 {
-	fprintf(stderr, "tgcli: %s: %s (see tgcli --help)\n", name, why);
+	fprintf(stderr, "tgcli: %s: %s\n", name, why);
 	return false;
 }
 
@@ -123,13 +123,11 @@ static bool read_option(struct arguments *arguments, const char *name, char *val
 		return read_number(name, value, &arguments->count);
 	if (strcmp(name, "--limit") == 0)
 		return read_number(name, value, &arguments->limit);
-	if (strcmp(name, "--agent") != 0 && strcmp(name, "--type") != 0)
-		return refuse(name, "there is no such option");
 	add_to_list(strcmp(name, "--agent") == 0 ? &arguments->agent : &arguments->type, value);
 	return true;
 }
 
-static bool read_flag(struct arguments *arguments, const char *name)
+static void read_flag(struct arguments *arguments, const char *name)
 {
 	if (strcmp(name, "--json") == 0)
 		arguments->format = FORMAT_NDJSON;
@@ -145,29 +143,78 @@ static bool read_flag(struct arguments *arguments, const char *name)
 		arguments->control = true;
 	else if (strcmp(name, "--delta") == 0)
 		arguments->delta = true;
-	else
-		return false;
-	return true;
 }
 
-bool arguments_read(struct arguments *arguments, int argc, char **argv)
+/* The option, if the command takes it; an option that would do nothing is a mistake. NULL: said why not. */
+static const struct command_option *find_option(enum command_id command, const char *name)
+{
+	const struct command_option *option = command_option_find(name);
+	char takers[COMMAND_LIST_BYTES];
+	if (option && option->commands & (1u << command))
+		return option;
+	if (option)
+		command_list(option->commands, takers);
+	if (option)
+		fprintf(stderr, "tgcli: %s belongs to %s, not to %s", name, takers, commands[command].name);
+	else
+		fprintf(stderr, "tgcli: %s: there is no such option", name);
+	fprintf(stderr, " (see tgcli %s --help)\n", commands[command].name);
+	return NULL;
+}
+
+/* Words that the command needs and that are not there are named. */
+static bool has_words(enum command_id command, const struct arguments *arguments)
+{
+	const char *const *words = commands[command].words;
+	size_t needed = 0;
+	while (needed < COMMAND_WORDS_MAX && words[needed])
+		needed++;
+	if (arguments->word_count > needed)
+		return refuse(arguments->words[needed], "one word too many");
+	for (size_t i = arguments->word_count; i < needed; i++)
+		fprintf(stderr, "tgcli: %s: %s is missing: tgcli %s\n", commands[command].name, words[i], commands[command].shape);
+	return arguments->word_count == needed;
+}
+
+static bool is_plea_for_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* What stands at argv[at]; 0: said why it cannot be, else how many arguments it has. */
+static int read_argument(struct arguments *arguments, enum command_id command, int argc, char **argv, int at)
+{
+	if (strncmp(argv[at], "--", 2) != 0) {
+		if (arguments->word_count == ARGUMENTS_WORDS_MAX)
+			return refuse(argv[at], "one word too many");
+		arguments->words[arguments->word_count++] = argv[at];
+		return 1;
+	}
+	const struct command_option *option = find_option(command, argv[at]);
+	if (!option)
+		return 0;
+	if (!option->value) {
+		read_flag(arguments, argv[at]);
+		return 1;
+	}
+	if (at + 1 == argc)
+		return refuse(argv[at], "a value is missing");
+	return read_option(arguments, argv[at], argv[at + 1]) ? 2 : 0;
+}
+
+bool arguments_read(struct arguments *arguments, enum command_id command, int argc, char **argv)
 {
 	*arguments = (struct arguments){.token = NULL};
-	for (int i = 0; i < argc; i++) {
-		bool is_option = strncmp(argv[i], "--", 2) == 0;
-		if (!is_option && arguments->word_count == ARGUMENTS_WORDS_MAX)
-			return refuse(argv[i], "one word too many");
-		if (!is_option)
-			arguments->words[arguments->word_count++] = argv[i];
-		else if (read_flag(arguments, argv[i]))
-			continue;
-		else if (i + 1 == argc)
-			return refuse(argv[i], "a value is missing, or there is no such option");
-		else if (!read_option(arguments, argv[i], argv[i + 1]))
+	for (int at = 0, used; at < argc; at += used) {
+		arguments->wants_help = is_plea_for_help(argv[at]);
+		if (arguments->wants_help)
+			return true;
+		used = read_argument(arguments, command, argc, argv, at);
+		if (!used)
 			return false;
-		else
-			i++;
 	}
+	if (!has_words(command, arguments))
+		return false;
 	if (arguments->token && arguments->token_file)
 		return refuse("--token-file", "not together with --token");
 	if (!arguments->token_file && !arguments->token)

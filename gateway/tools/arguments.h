@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #include "common/data/buf.h"
+#include "gateway/tools/usage.h"
 
 #define ARGUMENTS_URLS_MAX 64
 #define ARGUMENTS_CHANNELS_MAX 64
-#define ARGUMENTS_WORDS_MAX 2
+#define ARGUMENTS_WORDS_MAX COMMAND_WORDS_MAX
 
 enum format { FORMAT_TEXT, FORMAT_NDJSON, FORMAT_JSON };
 
@@ -23,6 +24,7 @@ struct arguments {
 	const char *ca_file, *certificate_file, *key_file;
 	const char *token, *token_file; /* one of them, or none */
 	const char *where, *since, *from, *to, *slow, *at, *diff_from, *speed;
+	bool wants_help; /* --help or -h: the rest was not read */
 	bool uncompressed;
 	enum format format;
 	bool insecure;
@@ -34,7 +36,7 @@ struct arguments {
 };
 
 /* What argv holds behind the command. False: what is wrong was said on standard error. */
-bool arguments_read(struct arguments *arguments, int argc, char **argv);
+bool arguments_read(struct arguments *arguments, enum command_id command, int argc, char **argv);
 void arguments_fini(struct arguments *arguments);
 
 /* The filter as JSON, "{}" where nothing was asked for; with_session: false where the session is asked for in another way. */

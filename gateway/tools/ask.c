@@ -30,6 +30,7 @@ void ask_again(struct ask *ask, const struct tgc_reply *error)
 		ask_end(ask, EXIT_REFUSED);
 		return;
 	}
+	show_delay(&ask->has_told, error);
 	ask->again_at_ms = clock_mono_ms() + (error->retry_after_ms ? error->retry_after_ms : AGAIN_MS);
 }
 

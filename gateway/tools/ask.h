@@ -16,7 +16,7 @@ struct ask {
 	void (*on_reply)(struct ask *ask, const struct tgc_reply *reply);      /* calls ask_end or ask_again in the end */
 	uint64_t again_at_ms; /* monotonic: when the request is sent; UINT64_MAX: it waits for its reply */
 	unsigned trials;      /* of a request, one after another */
-	bool was_open, is_over;
+	bool was_open, is_over, has_told;
 	int status;
 };
 

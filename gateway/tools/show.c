@@ -1,5 +1,7 @@
 #include "gateway/tools/show.h"
 
+#include <string.h>
+
 void show_text(FILE *out, struct tgc_text text)
 {
 	for (size_t i = 0; i < text.len; i++)
@@ -58,13 +60,34 @@ void show_state(const struct tgc_status *status)
 	fputc('\n', stderr);
 }
 
-void show_error(const struct tgc_reply *reply)
+static bool is_code(const struct tgc_reply *reply, const char *code)
+{
+	return reply->code.len == strlen(code) && memcmp(reply->code.ptr, code, reply->code.len) == 0;
+}
+
+static void write_error(const struct tgc_reply *reply)
 {
 	fputs("tgcli: ", stderr);
 	show_text(stderr, reply->code);
 	fputs(": ", stderr);
 	show_text(stderr, reply->message);
+}
+
+void show_error(const struct tgc_reply *reply)
+{
+	write_error(reply);
+	if (is_code(reply, "unauthenticated"))
+		fputs("; a token or an API key is needed: --token, --token-file, or TGCLI_TOKEN in the environment", stderr);
 	fputc('\n', stderr);
+}
+
+void show_delay(bool *has_told, const struct tgc_reply *error)
+{
+	if (*has_told || is_code(error, "disconnected"))
+		return;
+	*has_told = true;
+	write_error(error);
+	fputs("; trying again\n", stderr);
 }
 
 void show_gap(const struct tgc_gap *gap)

@@ -3,6 +3,7 @@
 #ifndef GATEWAY_TOOLS_SHOW_H
 #define GATEWAY_TOOLS_SHOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -22,5 +23,7 @@ void show_text(FILE *out, struct tgc_text text);        /* as it is but for cont
 void show_gap(const struct tgc_gap *gap);
 void show_notice(const struct tgc_notice *notice);
 void show_error(const struct tgc_reply *reply);
+/* That what was asked for is asked for again; once, as *has_told remembers. Of a lost connection show_state tells. */
+void show_delay(bool *has_told, const struct tgc_reply *error);
 
 #endif

@@ -42,7 +42,7 @@ int command_state(const struct arguments *arguments)
 {
 	struct ask ask = {.arguments = arguments, .write = write_request, .on_reply = on_reply};
 	if (!arguments->only_session) {
-		fputs("tgcli: state needs one --session (see tgcli --help)\n", stderr);
+		fputs("tgcli: state needs one --session (see tgcli state --help)\n", stderr);
 		return EXIT_USAGE;
 	}
 	return ask_run(&ask);

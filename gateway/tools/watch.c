@@ -8,7 +8,7 @@ struct watch {
 	const struct arguments *arguments;
 	struct credential credential;
 	struct show show;
-	bool is_over;
+	bool is_over, has_told; /* that the node could not yet */
 	int status; /* the exit status once is_over */
 };
 
@@ -51,17 +51,30 @@ static void on_notice(struct tgc_client *client, void *context, const struct tgc
 	credential_notice(&watch->credential, client, notice);
 }
 
+static void on_postponed(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply)
+{
+	struct watch *watch = context;
+	(void)client;
+	(void)sub;
+	show_delay(&watch->has_told, reply);
+}
+
 static void on_subscribed(struct tgc_client *client, void *context, uint64_t sub, const struct tgc_reply *reply)
 {
+	struct watch *watch = context;
 	struct tgc_status status;
+	struct tgc_text recorded = tgc_find(reply->json, "/recorded");
 	(void)sub;
+	watch->has_told = false;
 	if (reply->kind == TGC_REPLY_ERROR) {
 		show_error(reply);
-		end(context, EXIT_REFUSED);
+		end(watch, EXIT_REFUSED);
 		return;
 	}
 	tgc_status(client, &status);
 	fprintf(stderr, "tgcli: watching %s\n", status.url);
+	if (slice_is((struct slice){recorded.ptr, recorded.len}, "false"))
+		fputs("tgcli: events are not recorded now: what is published while there is no connection will be missing\n", stderr);
 }
 
 static bool subscribe(struct tgc_client *client, const struct arguments *arguments)
@@ -91,7 +104,8 @@ int command_watch(const struct arguments *arguments)
 					      .on_event = on_event,
 					      .on_gap = on_gap,
 					      .on_notice = on_notice,
-					      .on_subscribed = on_subscribed};
+					      .on_subscribed = on_subscribed,
+					      .on_postponed = on_postponed};
 	struct tgc_client *client = commands_client(arguments, &watch.credential, &handlers);
 	if (!client || !subscribe(client, arguments)) {
 		end(&watch, EXIT_USAGE);

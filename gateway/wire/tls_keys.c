@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "common/base/clock.h"
+#include "common/base/file_mark.h"
 #include "common/base/log.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/wire/openssl.h"
@@ -22,17 +22,8 @@
 #define RENEW_MS ((uint64_t)12 * 3600 * 1000)
 #define TICKETS 1
 
-/* What tells one content of a file from another, as long as nobody writes into it in the same instant with the same size.
- * stat(2) follows links, so a link that is turned to another file counts as a change. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec changed;
-};
-
-struct stamps {
-	struct stamp of[FILES];
+struct marks {
+	struct file_mark of[FILES];
 };
 
 /* What the files held, read together. The lists are beside the context, which lives as long as the last session that it began: they can
@@ -48,41 +39,23 @@ struct tls_keys {
 	struct reading reading;
 	atomic_uint readings;
 	/* Of the thread that looks: */
-	bool has_told_of_old_list;
-	struct stamps tried, seen; /* when files were read last, well or not; at the last look */
+	bool has_told_of_old_list, has_told_of_time;
+	struct marks tried, seen; /* when files were read last, well or not; at the last look */
 	uint64_t read_ms;
 };
 
-static void take_stamp(const char *path, struct stamp *ret_stamp)
+static void take_marks(const struct tls_keys_settings *settings, struct marks *ret_marks)
 {
-	struct stat found;
-	memset(ret_stamp, 0, sizeof *ret_stamp);
-	if (!*path || stat(path, &found) != 0)
-		return;
-	ret_stamp->device = found.st_dev;
-	ret_stamp->inode = found.st_ino;
-	ret_stamp->size = found.st_size;
-	ret_stamp->changed = found.st_mtim;
+	ret_marks->of[0] = file_mark_take(settings->certificate_file);
+	ret_marks->of[1] = file_mark_take(settings->key_file);
+	ret_marks->of[2] = file_mark_take(settings->client_ca_file);
+	ret_marks->of[3] = file_mark_take(settings->client_crl_file);
 }
 
-static void take_stamps(const struct tls_keys_settings *settings, struct stamps *ret_stamps)
-{
-	take_stamp(settings->certificate_file, &ret_stamps->of[0]);
-	take_stamp(settings->key_file, &ret_stamps->of[1]);
-	take_stamp(settings->client_ca_file, &ret_stamps->of[2]);
-	take_stamp(settings->client_crl_file, &ret_stamps->of[3]);
-}
-
-static bool is_same_stamp(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
-static bool are_same(const struct stamps *a, const struct stamps *b)
+static bool are_same(const struct marks *a, const struct marks *b)
 {
 	for (size_t i = 0; i < FILES; i++) {
-		if (!is_same_stamp(&a->of[i], &b->of[i]))
+		if (!file_mark_is_same(&a->of[i], &b->of[i]))
 			return false;
 	}
 	return true;
@@ -95,26 +68,33 @@ static bool tell(char why[TLS_KEYS_WHY_MAX], const char *option, const char *pat
 	return false;
 }
 
-/* The first error is the cause, those behind it are where it passed. */
-static bool explain(char why[TLS_KEYS_WHY_MAX], const char *option, const char *path)
+/* That a file holds nothing of the kind, which PEM and, since OpenSSL 3, keys say each in a way of their own. */
+static bool is_nothing_there(unsigned long error)
+{
+	return ERR_GET_REASON(error) == ERR_R_UNSUPPORTED ||
+	       (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE);
+}
+
+/* The first error is the cause, those behind it are where it passed. nothing: what to say where there is nothing to read in it. */
+static bool explain(char why[TLS_KEYS_WHY_MAX], const char *option, const char *path, const char *nothing)
 {
 	unsigned long error = ERR_peek_error();
 	const char *reason = ERR_reason_error_string(error);
 	char text[128];
 	if (ERR_SYSTEM_ERROR(error))
 		reason = strerror_r(ERR_GET_REASON(error), text, sizeof text);
-	else if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED) /* what OpenSSL 3 says where it finds nothing that it knows */
-		reason = "nothing in it that OpenSSL can read";
+	else if (is_nothing_there(error))
+		reason = nothing;
 	return tell(why, option, path, reason ? reason : "OpenSSL gives no reason");
 }
 
-/* A key with a passphrase is refused: nobody is there to type it. */
+/* A key with a passphrase is refused: nobody is there to type it. The context is a bool: whether one was asked for. */
 static int on_passphrase(char *text, int size, int is_for_writing, void *context)
 {
 	(void)text;
 	(void)size;
 	(void)is_for_writing;
-	(void)context;
+	*(bool *)context = true;
 	return -1;
 }
 
@@ -135,17 +115,35 @@ static int on_alpn(SSL *session, const unsigned char **out, unsigned char *out_l
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static bool load_pair(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+static bool load_key(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
 {
-	bool has_key_file = *settings->key_file;
+	bool has_key_file = *settings->key_file, is_locked = false;
 	const char *key_file = has_key_file ? settings->key_file : settings->certificate_file;
 	const char *key_option = has_key_file ? "tls.key_file" : "tls.certificate_file (the key)";
+	const char *nothing = has_key_file ? "no private key in PEM in it" : "no private key in it: set tls.key_file";
+	char stranger[100];
+	SSL_CTX_set_default_passwd_cb(context, on_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(context, &is_locked);
+	bool is_taken = SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) == 1;
+	SSL_CTX_set_default_passwd_cb(context, NULL);
+	SSL_CTX_set_default_passwd_cb_userdata(context, NULL);
+	if (is_locked)
+		return tell(why, key_option, key_file, "the key has a passphrase; store it without one");
+	bool is_strange = ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509 && ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+	if (!is_taken && !is_strange)
+		return explain(why, key_option, key_file, nothing);
+	/* A key of another kind than the certificate's is taken, beside it. */
+	if (!is_strange && SSL_CTX_check_private_key(context) == 1)
+		return true;
+	snprintf(stranger, sizeof stranger, "this key does not belong to %.70s", settings->certificate_file);
+	return tell(why, key_option, key_file, stranger);
+}
+
+static bool load_pair(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
+{
 	if (SSL_CTX_use_certificate_chain_file(context, settings->certificate_file) != 1)
-		return explain(why, "tls.certificate_file", settings->certificate_file);
-	/* Also checks that the two belong together. */
-	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-		return explain(why, key_option, key_file);
-	return true;
+		return explain(why, "tls.certificate_file", settings->certificate_file, "no certificate in PEM in it");
+	return load_key(context, settings, why);
 }
 
 static bool load_client_ca(SSL_CTX *context, const struct tls_keys_settings *settings, char why[TLS_KEYS_WHY_MAX])
@@ -155,7 +153,7 @@ static bool load_client_ca(SSL_CTX *context, const struct tls_keys_settings *set
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca_file);
 	if (!names || SSL_CTX_load_verify_locations(context, settings->client_ca_file, NULL) != 1) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return explain(why, "tls.client_ca_file", settings->client_ca_file);
+		return explain(why, "tls.client_ca_file", settings->client_ca_file, "no certificate in PEM in it");
 	}
 	SSL_CTX_set_client_CA_list(context, names);
 	bool is_required = settings->client_auth == TLS_CLIENT_AUTH_REQUIRED;
@@ -173,7 +171,7 @@ static bool load_lists(struct reading *reading, const struct tls_keys_settings *
 	if (revocation_read(settings->client_ca_file, settings->client_crl_file, &reading->revocation, &reason))
 		return true;
 	return reason ? tell(why, "tls.client_crl_file", settings->client_crl_file, reason)
-		      : explain(why, "tls.client_crl_file", settings->client_crl_file);
+		      : explain(why, "tls.client_crl_file", settings->client_crl_file, "nothing in PEM in it");
 }
 
 /* Sessions are resumed by tickets alone, so that nothing of a client stays in memory. A peer that ends without a word is no error of
@@ -189,7 +187,6 @@ static void set_behaviour(SSL_CTX *context, const struct tls_keys_settings *sett
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, TICKETS);
 	SSL_CTX_set_session_id_context(context, name, sizeof name - 1);
-	SSL_CTX_set_default_passwd_cb(context, on_passphrase);
 	SSL_CTX_set_alpn_select_cb(context, on_alpn, (void *)(uintptr_t)settings);
 }
 
@@ -199,7 +196,7 @@ static bool read_files(const struct tls_keys_settings *settings, struct reading 
 	ERR_clear_error();
 	struct reading reading = {.context = SSL_CTX_new(TLS_server_method())};
 	if (!reading.context)
-		return explain(why, "TLS", "cannot start");
+		return explain(why, "TLS", "cannot start", "this OpenSSL has none");
 	set_behaviour(reading.context, settings);
 	bool is_good = load_pair(reading.context, settings, why) && load_client_ca(reading.context, settings, why) &&
 		       load_lists(&reading, settings, why);
@@ -216,13 +213,17 @@ static void forget(struct reading *reading)
 	revocation_fini(&reading->revocation);
 }
 
-static int64_t expiry_of(SSL_CTX *context)
+/* In seconds of the wall clock; otherwise where it cannot be read. */
+static int64_t seconds_of(const ASN1_TIME *time, int64_t otherwise)
 {
 	struct tm broken_down;
+	return time && ASN1_TIME_to_tm(time, &broken_down) == 1 ? (int64_t)timegm(&broken_down) : otherwise;
+}
+
+static int64_t expiry_of(const SSL_CTX *context)
+{
 	const X509 *certificate = SSL_CTX_get0_certificate(context);
-	if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &broken_down) != 1)
-		return 0;
-	return (int64_t)timegm(&broken_down);
+	return certificate ? seconds_of(X509_get0_notAfter(certificate), 0) : 0;
 }
 
 enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys **ret_keys, char ret_why[TLS_KEYS_WHY_MAX])
@@ -234,7 +235,7 @@ enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys 
 		return ERR_NOMEM;
 	}
 	keys->settings = *settings;
-	take_stamps(&keys->settings, &keys->tried);
+	take_marks(&keys->settings, &keys->tried);
 	keys->seen = keys->tried;
 	keys->read_ms = clock_mono_ms();
 	if (!read_files(&keys->settings, &keys->reading, ret_why)) {
@@ -303,6 +304,18 @@ bool tls_keys_have_old_list(const struct tls_keys *keys, char ret_what[TLS_KEYS_
 	return true;
 }
 
+bool tls_keys_are_untimely(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX])
+{
+	const X509 *certificate = SSL_CTX_get0_certificate(keys->reading.context);
+	int64_t now_s = (int64_t)(clock_wall_ms() / MS_PER_S);
+	bool is_early = certificate && seconds_of(X509_get0_notBefore(certificate), now_s) > now_s;
+	bool is_late = certificate && seconds_of(X509_get0_notAfter(certificate), now_s) < now_s;
+	if (is_early || is_late)
+		snprintf(ret_what, TLS_KEYS_WHY_MAX, "tls.certificate_file: %.120s: the certificate %s: clients refuse it",
+			 keys->settings.certificate_file, is_late ? "has expired" : "is not valid yet");
+	return is_early || is_late;
+}
+
 static void set_gauges(const struct tls_keys *keys)
 {
 	int64_t until_s = keys->reading.revocation.good_until_s;
@@ -318,16 +331,16 @@ static void put_in_place(struct tls_keys *keys, const struct reading *reading)
 	pthread_mutex_unlock(&keys->lock);
 	atomic_fetch_add(&keys->readings, 1);
 	forget(&before);
-	keys->has_told_of_old_list = false;
+	keys->has_told_of_old_list = keys->has_told_of_time = false;
 	set_gauges(keys);
 }
 
-static void read_again(struct tls_keys *keys, const struct stamps *stamps, bool has_changed)
+static void read_again(struct tls_keys *keys, const struct marks *marks, bool has_changed)
 {
 	char why[TLS_KEYS_WHY_MAX] = "";
 	struct reading reading;
 	bool is_good = read_files(&keys->settings, &reading, why);
-	keys->tried = *stamps;
+	keys->tried = *marks;
 	keys->read_ms = clock_mono_ms();
 	if (!is_good) {
 		metric_add(METRIC_TLS_RELOADS_FAILED, 1);
@@ -350,11 +363,20 @@ static void tell_of_old_list(struct tls_keys *keys)
 	log_error(ROOM, "a revocation list is out of date", log_text("cause", what));
 }
 
+static void tell_of_time(struct tls_keys *keys)
+{
+	char what[TLS_KEYS_WHY_MAX];
+	bool is_untimely = tls_keys_are_untimely(keys, what);
+	if (is_untimely && !keys->has_told_of_time)
+		log_warn(ROOM, "the certificate is of no use at this time", log_text("cause", what));
+	keys->has_told_of_time = is_untimely;
+}
+
 /* Who writes two files one after the other is not caught between them, when they are still from one look to the next. */
 void tls_keys_look(struct tls_keys *keys)
 {
-	struct stamps now;
-	take_stamps(&keys->settings, &now);
+	struct marks now;
+	take_marks(&keys->settings, &now);
 	bool is_still = are_same(&now, &keys->seen);
 	bool has_changed = !are_same(&now, &keys->tried);
 	keys->seen = now;
@@ -362,4 +384,5 @@ void tls_keys_look(struct tls_keys *keys)
 	if (is_still && (has_changed || clock_mono_ms() - keys->read_ms >= RENEW_MS))
 		read_again(keys, &now, has_changed);
 	tell_of_old_list(keys);
+	tell_of_time(keys);
 }

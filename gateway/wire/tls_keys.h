@@ -28,7 +28,7 @@ struct tls_keys_settings {
 	bool speaks_http2; /* h2 is offered too (ALPN) */
 };
 
-/* The texts are borrowed for its life. On failure ret_why names the option, the file and OpenSSL's reason. ERR_IO, ERR_NOMEM. */
+/* The texts are borrowed for its life. On failure ret_why names the option, the file and the reason. ERR_IO, ERR_NOMEM. */
 enum err tls_keys_new(const struct tls_keys_settings *settings, struct tls_keys **ret_keys, char ret_why[TLS_KEYS_WHY_MAX])
 	MUST_USE;
 void tls_keys_free(struct tls_keys *keys); /* NULL is fine */
@@ -45,5 +45,7 @@ bool tls_keys_have_revoked(struct tls_keys *keys, const struct ssl_st *session);
 void tls_keys_look(struct tls_keys *keys); /* reads the files again if they changed and have been still since the call before */
 /* Whether a revocation list is out of date by now; ret_what says which, and what comes of it. */
 bool tls_keys_have_old_list(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX]);
+/* Whether the node's certificate has expired by now or is not valid yet; ret_what says which, and what comes of it. */
+bool tls_keys_are_untimely(const struct tls_keys *keys, char ret_what[TLS_KEYS_WHY_MAX]);
 
 #endif

@@ -150,8 +150,7 @@ static bool carry_out(struct admin_server *server, struct evhttp_request *reques
 		disconnection_unref(disconnection);
 		return false;
 	}
-	log_info("admin", "an operator disconnects", log_text("identity", what->identity), log_int("client", what->client),
-	         log_text("reason", what->reason));
+	disconnection_log(what, "an operator disconnects");
 	*order = (struct order){.server = server, .request = request, .disconnection = disconnection};
 	list_append(&server->orders, &order->link);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_order_left, order);

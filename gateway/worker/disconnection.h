@@ -21,4 +21,7 @@ struct disconnection *disconnection_new(const struct disconnect *order) MUST_USE
 struct disconnection *disconnection_ref(struct disconnection *disconnection);
 void disconnection_unref(struct disconnection *disconnection); /* NULL is fine */
 
+/* Says in the log who is to go, and why. */
+void disconnection_log(const struct disconnect *order, const char *message);
+
 #endif

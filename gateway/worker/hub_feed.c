@@ -253,6 +253,8 @@ static void on_message(void *context, struct slice channel, struct slice payload
 	}
 	metric_add((enum metric)(METRIC_EVENTS_IN_TRACE + (int)record_kind_of(channel)), 1);
 	metric_add(METRIC_BYTES_IN, payload.len);
+	if (system_voice_is_double(&hub->voice, channel, payload))
+		log_warn(ROOM, "another node came up by this node's name: give each a node.name of its own", log_text("name", hub->node->name));
 	feed_event(hub->feed, channel, payload, hub->ts_ms, hub->received_ns);
 }
 
@@ -269,7 +271,7 @@ static void disconnect_told(struct hub_feed *hub, const struct disconnect *order
 	struct disconnection *disconnection = disconnection_new(order);
 	if (!disconnection)
 		return;
-	log_info(ROOM, "another node tells to disconnect", log_text("identity", order->identity), log_text("reason", order->reason));
+	disconnection_log(order, "another node tells to disconnect");
 	hub->sink.disconnect(hub->sink.context, disconnection);
 	disconnection_unref(disconnection);
 }

@@ -6,8 +6,12 @@
 
 #include "common/base/clock.h"
 #include "common/data/buf.h"
+#include "common/data/hash.h"
 #include "gateway/redis/link.h"
 #include "gateway/session/system_event.h"
+
+#define UP "node.up"
+#define UP_BEGIN "{\"type\":\"" UP "\","
 
 static void on_published(void *context, const struct redisReply *reply)
 {
@@ -28,6 +32,8 @@ void system_voice_say(struct system_voice *voice, const char *type, const char *
 	buf_init(&channel);
 	buf_init(&text);
 	system_event_write(&channel, &text, voice->node, type, slice_of(more));
+	if (strcmp(type, UP) == 0 && !buf_has_failed(&text))
+		voice->up_hash = hash64(buf_slice(&text), 0);
 	const char *words[] = {"PUBLISH", channel.bytes, text.bytes};
 	const size_t lens[] = {strlen(words[0]), channel.len, text.len};
 	if (!buf_has_failed(&channel) && !buf_has_failed(&text)) {
@@ -44,12 +50,29 @@ void system_voice_up(struct system_voice *voice, struct link *link)
 	bool is_first = voice->down_wall_ms == 0;
 	voice->link = link;
 	if (is_first) {
-		system_voice_say(voice, "node.up", "");
+		system_voice_say(voice, UP, "");
 		return;
 	}
 	snprintf(more, sizeof more, ",\"since\":%" PRIu64, voice->down_wall_ms);
 	system_voice_say(voice, "redis.down", more);
 	system_voice_say(voice, "redis.up", more);
+}
+
+static bool begins_with(struct slice text, const char *start)
+{
+	size_t len = strlen(start);
+	return text.len >= len && memcmp(text.ptr, start, len) == 0;
+}
+
+/* Its own words come back to a node as they were: the time in them makes them differ from those of another. */
+bool system_voice_is_double(const struct system_voice *voice, struct slice channel, struct slice payload)
+{
+	static const char prefix[] = "system:";
+	const size_t prefix_len = sizeof prefix - 1;
+	if (!voice->node || !voice->up_hash || !begins_with(channel, prefix) || !begins_with(payload, UP_BEGIN))
+		return false;
+	return slice_is((struct slice){channel.ptr + prefix_len, channel.len - prefix_len}, voice->node) &&
+	       hash64(payload, 0) != voice->up_hash;
 }
 
 void system_voice_down(struct system_voice *voice)

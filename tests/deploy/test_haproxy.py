@@ -17,10 +17,10 @@ class HAProxy(unittest.TestCase):
 
     def start_haproxy(self, nodes):
         self.port = support.free_ports(1)
-        environment = {"TRACEGATE_BIND": f"127.0.0.1:{self.port}"}
+        environment = {"HAPROXY_BIND": f"127.0.0.1:{self.port}"}
         for number, (port, admin_port) in enumerate(nodes, 1):
-            environment[f"TRACEGATE_NODE{number}"] = f"127.0.0.1:{port}"
-            environment[f"TRACEGATE_NODE{number}_ADMIN_PORT"] = str(admin_port)
+            environment[f"HAPROXY_NODE{number}"] = f"127.0.0.1:{port}"
+            environment[f"HAPROXY_NODE{number}_ADMIN_PORT"] = str(admin_port)
         return support.Process(self, ["haproxy", "-db", "-f", CONFIGURATION], **environment)
 
     def watch(self, count):

@@ -1,4 +1,5 @@
 """The Dockerfile and compose.yaml, as far as they can be proved without a container engine."""
+import ipaddress
 import os
 import re
 import shutil
@@ -55,12 +56,13 @@ class Dockerfile(unittest.TestCase):
 class Compose(unittest.TestCase):
     def setUp(self):
         with open(support.path("docker", "compose.yaml")) as file:
-            self.services = yaml.safe_load(file)["services"]
+            compose = yaml.safe_load(file)
+        self.services, self.networks = compose["services"], compose["networks"]
         self.nodes = {name: service for name, service in self.services.items() if service["image"] == "tracegate"}
 
     def test_haproxy_knows_the_three_nodes_by_name(self):
         with open(support.path("deploy", "haproxy", "haproxy.cfg")) as file:
-            known = re.findall(r"presetenv TRACEGATE_NODE\d (\S+):8080", file.read())
+            known = re.findall(r"presetenv HAPROXY_NODE\d (\S+):8080", file.read())
         self.assertEqual(known, sorted(self.nodes))
         self.assertEqual(len(known), 3)
 
@@ -69,6 +71,11 @@ class Compose(unittest.TestCase):
             checked = subprocess.run([support.GATEWAY, "--check-config"], capture_output=True, text=True,
                                      env={"PATH": os.environ["PATH"], "TRACEGATE_PRESET": "production", **service["environment"]})
             self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_the_nodes_trust_haproxy_alone(self):
+        address = self.services["haproxy"]["networks"]["default"]["ipv4_address"]
+        self.assertIn(ipaddress.ip_address(address), ipaddress.ip_network(self.networks["default"]["ipam"]["config"][0]["subnet"]))
+        self.assertEqual({service["environment"]["TRACEGATE_TRUSTED_PROXIES"] for service in self.nodes.values()}, {address})
 
     def test_a_node_has_time_to_drain(self):
         drain = support.drain_seconds(support.printed_configuration("--preset", "production"))

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 import unittest
 
@@ -117,6 +118,29 @@ class Up(unittest.TestCase):
         up = self.start(1, "--nodes", "many")
         self.assertEqual(up.wait(), 1)
         self.assertIn("--nodes many is not a number", up.output)
+
+    def test_where_nodes_listen_is_not_the_options_to_say(self):
+        for options in (("--listen", "127.0.0.1:1"), ("--log.level=debug", "--admin.listen=127.0.0.1:1"), ("--node.name", "n")):
+            up = self.start(1, "--", *options)
+            self.assertEqual(up.wait(), 1)
+            self.assertIn("is chosen for each node: use --port", up.output)
+
+    def test_the_redis_of_the_options_is_shown_without_its_password(self):
+        redis = support.start_redis(self)
+        secret = "hunter2@slash"
+        subprocess.run(["redis-cli", "-p", str(redis.port), "CONFIG", "SET", "requirepass", secret], check=True, capture_output=True)
+        url = f"redis://:{secret}@127.0.0.1:{redis.port}"
+        file = os.path.join(self.temporary, "redis-url")
+        with open(file, "w") as out:
+            out.write(url + "\n")
+        for options in (("--redis.url", url), (f"--redis.url_file={file}",)):
+            up = self.start(1, "--port", str(support.free_ports(2)), "--", *options)
+            up.wait_for_output("(Ctrl-C stops it)\n")
+            self.assertIn(f"redis-cli -u redis://***@127.0.0.1:{redis.port} PUBLISH", up.output)
+            up.child.send_signal(signal.SIGINT)
+            self.assertEqual(up.wait(), 0, up.output)
+            for part in ("hunter2", "slash"):
+                self.assertNotIn(part, up.output)
 
 
 if __name__ == "__main__":

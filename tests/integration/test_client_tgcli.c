@@ -386,33 +386,107 @@ START_TEST(a_token_is_given_in_one_way)
 }
 END_TEST
 
-static const char *const mistakes[][4] = {
-	{"juggle"},
-	{"watch", "--format", "xml"},
-	{"watch", "--limit", "5"},
-	{"watch", "--count", "0"},
-	{"watch", "--where", "{}"},
-	{"watch", "--nonsense", "1"},
-	{"watch", "--token"},
-	{"watch", "--url", "ftp://a"},
-	{"watch", "--token", "a\nb"},
-	{"watch", "--token-file", "/nothing"},
-	{"history", "--since", "5"},
-	{"history", "--at", "5"},
-	{"state", "--at", "5"},
-	{"publish", "trace:s1"},
-	{"publish", "trace:s1", "no json"},
-	{"ping", "word"},
+static const struct {
+	const char *words[4], *said;
+} mistakes[] = {
+	{{"juggle"}, "tgcli: unknown command juggle; there are watch, history, state, replay, publish and ping"},
+	{{"watch", "--format", "xml"}, "--format: text, ndjson or json is needed"},
+	{{"watch", "--limit", "5"}, "--limit belongs to history, not to watch (see tgcli watch --help)"},
+	{{"watch", "--count", "0"}, "--count: a whole number above 0"},
+	{{"watch", "--where", "{}"}, "--where: a JSON array"},
+	{{"watch", "--nonsense", "1"}, "tgcli: --nonsense: there is no such option (see tgcli watch --help)"},
+	{{"watch", "--nonsense"}, "tgcli: --nonsense: there is no such option"},
+	{{"watch", "--token"}, "--token: a value is missing"},
+	{{"watch", "--url", "ftp://a"}, "ftp://a"},
+	{{"watch", "--token", "a\nb"}, "token"},
+	{{"watch", "--token-file", "/nothing"}, "/nothing: No such file"},
+	{{"history", "--since", "5"}, "--since belongs to watch"},
+	{{"history", "--at", "5"}, "--at belongs to state"},
+	{{"state", "--at", "5"}, "state needs one --session"},
+	{{"state", "--channel", "a"}, "--channel belongs to watch, history and replay, not to state"},
+	{{"state", "--type", "a"}, "--type belongs to"},
+	{{"publish", "trace:s1"}, "publish: JSON is missing"},
+	{{"publish"}, "publish: CHANNEL is missing"},
+	{{"publish", "trace:s1", "no json"}, "the event is no JSON"},
+	{{"publish", "--session", "s1"}, "--session belongs to watch, history, state and replay, not to publish"},
+	{{"ping", "--channel", "a"}, "--channel belongs to"},
+	{{"ping", "word"}, "word: one word too many"},
 };
 
 START_TEST(a_mistake_on_the_command_line_is_told)
 {
-	START(mistakes[_i][0], mistakes[_i][1], mistakes[_i][2], mistakes[_i][3]);
+	const char *const *words = mistakes[_i].words;
+	START(words[0], words[1], words[2], words[3]);
 	expect_end(2);
 	char *text = whole_text(PROCESS_ERROR);
-	ck_assert_msg(strlen(text) > 20, "%s", text);
+	ck_assert_msg(strstr(text, mistakes[_i].said) != NULL, "%s", text);
 	free(text);
 	expect_output("");
+}
+END_TEST
+
+static const char *const pleas[][2] = {{"watch", "--help"}, {"history", "-h"}, {"state", "--help"}, {"replay", "-h"}, {"publish", "-h"}, {"ping", "--help"}};
+
+START_TEST(each_command_shows_its_own_options)
+{
+	char begin[64];
+	bool is_watch = strcmp(pleas[_i][0], "watch") == 0, is_history = strcmp(pleas[_i][0], "history") == 0;
+	snprintf(begin, sizeof begin, "Usage: tgcli %s ", pleas[_i][0]);
+	START(pleas[_i][0], pleas[_i][1]);
+	expect_end(0);
+	char *text = whole_text(PROCESS_OUTPUT);
+	ck_assert_msg(strncmp(text, begin, strlen(begin)) == 0, "%s", text);
+	ck_assert((strstr(text, "\n  --since ") != NULL) == is_watch && (strstr(text, "\n  --limit ") != NULL) == is_history);
+	ck_assert_ptr_nonnull(strstr(text, "\n  --token "));
+	free(text);
+}
+END_TEST
+
+/* --- Nodes that cannot, or cannot yet -------------------------------------------------------------------------------- */
+
+#define LATER(id) "{\"id\":" id ",\"error\":{\"code\":\"unavailable\",\"message\":\"no Redis\",\"temporary\":true,\"retryAfterMs\":10}}"
+
+START_TEST(says_once_that_it_tries_again)
+{
+	START("history", "--limit", "1");
+	fake_node_welcome(&node, NULL, 0);
+	for (int i = 1; i <= 3; i++) {
+		ck_assert_ptr_nonnull(strstr(fake_node_read(&node, NULL), "\"op\":\"history\""));
+		fake_node_send(&node, i == 1 ? LATER("1") : i == 2 ? LATER("2") : "{\"id\":3,\"ok\":{\"events\":0,\"next\":null}}");
+	}
+	expect_end(0);
+	char *text = whole_text(PROCESS_ERROR);
+	ck_assert_str_eq(text, "tgcli: unavailable: no Redis; trying again\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(watch_says_that_it_waits_and_that_nothing_is_recorded)
+{
+	START("watch", "--since", "5-0");
+	fake_node_welcome(&node, NULL, 0);
+	for (int i = 1; i <= 3; i++) {
+		ck_assert_ptr_nonnull(strstr(fake_node_read(&node, NULL), "\"op\":\"subscribe\""));
+		fake_node_send(&node, i == 1 ? LATER("1") : i == 2 ? LATER("2") : "{\"id\":3,\"ok\":{\"sub\":\"k\",\"cursor\":null,\"recorded\":false}}");
+	}
+	expect_line(PROCESS_ERROR, "tgcli: events are not recorded now");
+	process_signal(tgcli, SIGINT);
+	expect_end(0);
+	char *text = whole_text(PROCESS_ERROR);
+	static const char once[] = "tgcli: unavailable: no Redis; trying again\n";
+	ck_assert_msg(strncmp(text, once, sizeof once - 1) == 0 && !strstr(text + sizeof once - 1, once) && strstr(text, "tgcli: watching "), "%s", text);
+	free(text);
+}
+END_TEST
+
+START_TEST(says_how_to_show_who_one_is)
+{
+	START("history");
+	fake_node_welcome(&node, NULL, 0);
+	fake_node_read(&node, NULL);
+	fake_node_send(&node, "{\"id\":1,\"error\":{\"code\":\"unauthenticated\",\"message\":\"who are you?\",\"temporary\":false}}");
+	expect_line(PROCESS_ERROR, "unauthenticated: who are you?; a token or an API key is needed: --token, --token-file, or TGCLI_TOKEN");
+	expect_end(1);
 }
 END_TEST
 
@@ -438,5 +512,9 @@ int main(void)
 	tcase_add_test(tests, a_request_is_asked_again_by_another_token);
 	tcase_add_test(tests, a_token_is_given_in_one_way);
 	tcase_add_loop_test(tests, a_mistake_on_the_command_line_is_told, 0, sizeof mistakes / sizeof mistakes[0]);
+	tcase_add_loop_test(tests, each_command_shows_its_own_options, 0, sizeof pleas / sizeof pleas[0]);
+	tcase_add_test(tests, says_once_that_it_tries_again);
+	tcase_add_test(tests, watch_says_that_it_waits_and_that_nothing_is_recorded);
+	tcase_add_test(tests, says_how_to_show_who_one_is);
 	return suite_run(suite);
 }

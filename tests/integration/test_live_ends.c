@@ -172,6 +172,9 @@ START_TEST(serves_on_during_the_drain_delay)
 	watcher_open(&client, gateway_port(gateway), "\"channels\":[\"agent:*\"]");
 	process_signal(gateway_process(gateway), SIGTERM);
 	gateway_wait_ready(gateway, false);
+	process_signal(gateway_process(gateway), SIGSTOP); /* which does not cut the delay short */
+	redis_server_publish(redis, SLICE_LITERAL("trace:1"), SLICE_LITERAL("1"));
+	process_signal(gateway_process(gateway), SIGCONT);
 	bystander_join(&late, gateway_port(gateway), redis); /* load balancers may not know yet */
 	bystander_leave(&late);
 	redis_server_publish(redis, SLICE_LITERAL("agent:1"), SLICE_LITERAL("1"));

@@ -10,6 +10,9 @@
 #include "tests/support/redis_server.h"
 #include "tests/support/suite.h"
 
+#define TWIN "another node came up by this node's name"
+#define READY "\"message\":\"ready\""
+
 static struct redis_server *redis;
 static struct gateway *gateway;
 
@@ -62,6 +65,23 @@ START_TEST(is_not_ready_while_redis_is_away_and_alive_all_the_time)
 }
 END_TEST
 
+START_TEST(tells_of_another_node_of_its_name)
+{
+	static const char *const flags[] = {"--node.name", "twin", "--system.events", "yes", NULL};
+	redis = redis_server_start(NULL);
+	gateway = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
+	char *log = process_text(gateway_process(gateway), PROCESS_ERROR);
+	ck_assert_ptr_null(strstr(log, TWIN));
+	free(log);
+	struct gateway *twin = gateway_start(TEST_GATEWAY, redis_server_url(redis), flags);
+	log = process_wait_line(gateway_process(gateway), PROCESS_ERROR, TWIN, NULL, deadline_in(DEADLINE_MS));
+	ck_assert_ptr_nonnull(log);
+	free(log);
+	gateway_end(twin);
+	stop();
+}
+END_TEST
+
 START_TEST(serves_clients_while_redis_was_never_there)
 {
 	struct raw watcher;
@@ -72,8 +92,14 @@ START_TEST(serves_clients_while_redis_was_never_there)
 	    gateway_open(&(struct gateway_options){.program = TEST_GATEWAY, .redis_url = redis_server_url(redis)});
 	open_watcher(&watcher);
 	gateway_wait_ready(gateway, false);
+	char *log = process_text(gateway_process(gateway), PROCESS_ERROR);
+	ck_assert_ptr_null(strstr(log, READY));
+	free(log);
 	redis_server_restart(redis);
 	gateway_wait_ready(gateway, true);
+	log = process_wait_line(gateway_process(gateway), PROCESS_ERROR, READY, NULL, deadline_in(DEADLINE_MS));
+	ck_assert_ptr_nonnull(log);
+	free(log);
 	publish("trace:s1", "{\"n\":1}");
 	raw_expect_text(&watcher, "{\"n\":1}", &frame);
 	raw_close(&watcher);
@@ -250,6 +276,7 @@ int main(void)
 	TCase *tests = tcase_create("redis gateway");
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, is_not_ready_while_redis_is_away_and_alive_all_the_time);
+	tcase_add_test(tests, tells_of_another_node_of_its_name);
 	tcase_add_test(tests, serves_clients_while_redis_was_never_there);
 	tcase_add_test(tests, comes_back_after_it_was_stopped_and_its_subscription_cut);
 	tcase_add_test(tests, counts_what_it_receives);

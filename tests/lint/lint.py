@@ -48,6 +48,7 @@ TESTED_ELSEWHERE = {
     "gateway/session/regrant.c": "private to the room, tested through the op auth by test_credentials.c",
 }
 
+LOG_ROOMS_FILE = "gateway/config/check.c"
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 
 
@@ -211,9 +212,25 @@ def check_unit_tests(house):
             house.find("tests/lint/lint.py", f"lists {name}, which is not there", "take it off the list")
 
 
+def check_log_rooms(house):
+    """log.level refuses a room that it does not know: so it must know each that logs."""
+    path, used = house.root / LOG_ROOMS_FILE, {}
+    if not path.exists():
+        return
+    known = set(re.findall(r'"(\w+)"', re.search(r"#define LOG_ROOMS (.*)", path.read_text()).group(1)))
+    for name, text in house.files("gateway", "common"):
+        for room in re.findall(r'#define ROOM "(\w+)"|\blog_(?:debug|info|warn|error)\("(\w+)"', text):
+            used.setdefault(room[0] or room[1], name)
+    for room, name in used.items():
+        if room not in known:
+            house.find(name, f'logs as "{room}", which log.level does not know', f"name it in LOG_ROOMS of {LOG_ROOMS_FILE}, and in the help of log.level")
+    for room in known - used.keys():
+        house.find(LOG_ROOMS_FILE, f'knows the room "{room}", which logs nothing', "take it off the list")
+
+
 def check_house(root, program=None):
     house = House(root)
-    for check in (check_floors, check_cmake, check_fences, check_sizes, check_words, check_sleep, check_secrets, check_unit_tests):
+    for check in (check_floors, check_cmake, check_fences, check_sizes, check_words, check_sleep, check_secrets, check_unit_tests, check_log_rooms):
         check(house)
     if program:
         check_documentation(house, program)

@@ -81,6 +81,13 @@ class Rules(unittest.TestCase):
         self.write("tests/unit/base/test_a.c", '/* sleep(1) */ const char *a = "sleep(1)";\n')
         self.assertEqual(lint.check_house(self.root), [])
 
+    def test_a_room_that_the_log_does_not_know_is_found(self):
+        self.write("docs/layers.txt", LAYERS + "2 gateway/config\n")
+        self.write(lint.LOG_ROOMS_FILE, '#define LOG_ROOMS "wire"\n')
+        self.write("tests/unit/config/test_config.c", '#include "gateway/config/config.h"\n')
+        self.write("gateway/worker/w.c", '#define ROOM "wire"\nvoid w(void)\n{\n\tlog_info("worker", "x");\n}\n')
+        self.assert_found('logs as "worker"')
+
     def test_a_module_without_unit_test_is_found(self):
         self.write("gateway/filter/a.c", "int a;\n")
         self.assert_found("tests/unit/filter/test_a.c")

@@ -66,7 +66,7 @@ struct gateway *gateway_open(const struct gateway_options *options)
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 	ck_assert_ptr_nonnull(gateway);
 	gateway->process = gateway_launch(options);
-	char *line = process_wait_line(gateway->process, PROCESS_ERROR, "\"message\":\"ready\"", NULL, deadline_in(DEADLINE_MS));
+	char *line = process_wait_line(gateway->process, PROCESS_ERROR, "\"message\":\"listening\"", NULL, deadline_in(DEADLINE_MS));
 	if (!line)
 		fail_with_log(gateway, "does not open its ports");
 	gateway->port = read_port(line, "listen");

@@ -49,16 +49,27 @@ class Secrets(unittest.TestCase):
         self.assertNotIn(SECRET, node.output)
 
     def test_an_address_that_is_wrong(self):
-        for url in (f"http://:{SECRET}@h", f"redis://:{SECRET}@h:99999", f"redis://:{SECRET}@[h"):
-            node = support.Process(self, [support.GATEWAY, "--redis.url", url, "--listen", "127.0.0.1:0", "--admin.listen", ""])
-            self.assertNotEqual(node.wait(), 0)
-            self.assertNotIn(SECRET, node.output)
+        for url in (f"http://:{SECRET}@h", f"redis://:{SECRET}@h:99999", f"redis://:{SECRET}@[h", f"redis://:{SECRET}@", f"redis://:{SECRET}@h:abc",
+                    f"redis://:{SECRET}@h/x", f"redis://:{SECRET}@h?db=2", f"redis://:{SECRET}@a/b@h", f"redis-sentinel://:{SECRET}@h:1", "unix://"):
+            flags = ["--redis.url", url, "--listen", "127.0.0.1:0", "--admin.listen", ""]
+            for more, status in (([], (1, 2)), (["--check-config"], (2,))):
+                node = support.Process(self, [support.GATEWAY, *flags, *more])
+                self.assertIn(node.wait(), status, url)
+                self.assertIn("redis.url: ", node.output)
+                self.assertNotIn(SECRET, node.output)
+
+    def test_an_address_that_is_right_is_found_so(self):
+        for url in ("redis://h", "redis://u:p%2F%3F@h:1/2", "unix:///run/r.sock?db=3", "redis-sentinel://a,b:1/primary/1"):
+            checked = support.Process(self, [support.GATEWAY, "--redis.url", url, "--check-config"])
+            self.assertEqual(checked.wait(), 0, checked.output)
 
     def test_tls_towards_redis_is_there_or_its_lack_is_said(self):
         node = support.Process(self, [support.GATEWAY, "--redis.url", f"rediss://:{SECRET}@127.0.0.1:1", "--listen", "127.0.0.1:0",
                                       "--admin.listen", ""])
         node.wait_for_output("redis.url: rediss:// needs" if self.lacks_tls() else "cannot connect")
         self.assertNotIn(SECRET, node.output)
+        checked = support.Process(self, [support.GATEWAY, "--redis.url", "rediss://h", "--check-config"])
+        self.assertEqual(checked.wait(), 2 if self.lacks_tls() else 0, checked.output)
         if self.lacks_tls():
             self.assertEqual(node.wait(), 1)
 

@@ -264,7 +264,7 @@ class Tls(tls_case.TlsCase):
         support.let_pass(3)
         node.read(0)
         self.assertEqual(node.output.count("of no use"), 1, node.output)
-        self.assertIn("key values mismatch", node.output)
+        self.assertIn("this key does not belong to", node.output)
         os.remove(os.path.join(links, "tls.crt"))
         support.wait_for("it is refused too", lambda: tls_case.series(node, 'tls_reloads_total{result="failed"}') == 2)
         self.check(node, old)
@@ -354,6 +354,12 @@ class Tls(tls_case.TlsCase):
             self.assertEqual(status, 1)
             self.assertIn(said, output)
 
+    def test_tgcli_with_tls_on_a_plain_port_is_told(self):
+        node = self.start()
+        status, output = self.tgcli("ping", "--url", f"wss://localhost:{node.port}", "--ca-file", self.authority.file)
+        self.assertEqual(status, 1)
+        self.assertIn("the answer is not TLS; is it a plain port (ws://)?", output)
+
     def test_tgcli_follows_much_over_tls(self):
         node = self.start()
         watch = support.Process(self, [support.TGCLI, "watch", "--url", f"wss://localhost:{node.tls_port}", "--ca-file",
@@ -369,14 +375,26 @@ class Tls(tls_case.TlsCase):
         other = self.authority.issue("localhost", "other")
         locked = self.authority.path("locked.key")
         certificates.openssl("ec", "-in", self.key, "-aes128", "-passout", "pass:secret", "-out", locked)
-        nothing = self.authority.path("nothing.pem")
+        nothing, empty, binary, of_another_kind = map(self.authority.path, ("nothing.pem", "empty.pem", "binary.der", "rsa.key"))
+        certificates.openssl("x509", "-in", self.certificate, "-outform", "DER", "-out", binary)
+        certificates.openssl("genrsa", "-out", of_another_kind, "2048")
+        open(empty, "w").close()
         for options, said in (
                 ((("certificate_file", nothing), ("key_file", self.key)), f"tls.certificate_file: {nothing}: No such file"),
-                ((("certificate_file", self.key), ("key_file", self.key)), f"tls.certificate_file: {self.key}: no start line"),
-                ((("certificate_file", self.certificate), ("key_file", other[1])), f"tls.key_file: {other[1]}: key values mismatch"),
+                ((("certificate_file", self.key), ("key_file", self.key)), f"tls.certificate_file: {self.key}: no certificate in PEM in it"),
+                ((("certificate_file", self.certificate), ("key_file", other[1])), f"tls.key_file: {other[1]}: this key does not belong to {self.certificate}"),
                 ((("certificate_file", self.certificate), ("key_file", nothing)), f"tls.key_file: {nothing}: No such file"),
-                ((("certificate_file", self.certificate), ("key_file", locked)), f"tls.key_file: {locked}: "),
-                ((("certificate_file", self.certificate),), f"tls.certificate_file (the key): {self.certificate}: nothing in it"),
+                ((("certificate_file", self.certificate), ("key_file", locked)), f"tls.key_file: {locked}: the key has a passphrase; store it without one"),
+                ((("certificate_file", self.certificate),), f"tls.certificate_file (the key): {self.certificate}: no private key in it: set tls.key_file"),
+                ((("certificate_file", binary), ("key_file", self.key)), f"tls.certificate_file: {binary}: no certificate in PEM in it"),
+                ((("certificate_file", empty), ("key_file", self.key)), f"tls.certificate_file: {empty}: no certificate in PEM in it"),
+                ((("certificate_file", self.certificate), ("key_file", empty)), f"tls.key_file: {empty}: no private key in PEM in it"),
+                ((("certificate_file", self.certificate), ("key_file", self.certificate)),
+                 f"tls.key_file: {self.certificate}: no private key in PEM in it"),
+                ((("certificate_file", self.certificate), ("key_file", of_another_kind)),
+                 f"tls.key_file: {of_another_kind}: this key does not belong to {self.certificate}"),
+                ((("certificate_file", self.certificate), ("key_file", self.key), ("client_auth", "required"),
+                  ("client_ca_file", empty)), f"tls.client_ca_file: {empty}: no certificate in PEM in it"),
                 ((("certificate_file", self.certificate), ("key_file", self.key), ("client_auth", "required"),
                   ("client_ca_file", nothing)), f"tls.client_ca_file: {nothing}: No such file"),
                 ((("certificate_file", self.certificate), ("key_file", self.key), ("client_auth", "optional")),

@@ -223,6 +223,27 @@ START_TEST(gives_what_is_claimed)
 }
 END_TEST
 
+static const struct {
+	const char *rights, *named;
+} undocumented[] = {
+    {"7", "no object"},
+    {"{\"channel\":[]}", "a member that means nothing"},
+    {"{\"channels\":[7]}", "\"channels\""},
+    {"{\"sessions\":\"s1\"}", "\"sessions\""},
+    {"{\"agents\":[\"\"]}", "\"agents\""},
+    {"{\"ops\":[\"all\"]}", "\"ops\""},
+    {"{\"limits\":{\"connections\":-1}}", "\"limits\""},
+};
+
+START_TEST(names_the_member_of_what_is_granted_that_is_wrong)
+{
+	char claims[256];
+	snprintf(claims, sizeof claims, "{" RIGHT ",\"sub\":\"u\",\"tracegate\":%s}", undocumented[_i].rights);
+	const char *sentence = judge(auth, claims);
+	ck_assert_msg(sentence && strstr(sentence, undocumented[_i].named), "%s: %s", claims, sentence);
+}
+END_TEST
+
 START_TEST(without_lists_everything_is_granted_but_the_system_channels)
 {
 	struct grants *grants = grant(auth, "{" RIGHT ",\"sub\":\"u\"}");
@@ -277,6 +298,7 @@ int main(void)
 	tcase_add_loop_test(tokens, judges_who_it_is_from_and_for, 0, sizeof names / sizeof names[0]);
 	tcase_add_test(tokens, asks_for_no_more_than_it_is_told_to);
 	tcase_add_test(tokens, gives_what_is_claimed);
+	tcase_add_loop_test(tokens, names_the_member_of_what_is_granted_that_is_wrong, 0, sizeof undocumented / sizeof undocumented[0]);
 	tcase_add_test(tokens, without_lists_everything_is_granted_but_the_system_channels);
 	tcase_add_loop_test(tokens, tells_a_token_from_a_key, 0, sizeof forms / sizeof forms[0]);
 	suite_add_tcase(suite, tokens);

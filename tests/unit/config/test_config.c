@@ -214,6 +214,10 @@ static const struct {
     {"--limits.message_bytes=64kb", "", "is not a size"},
     {"--log.format=xml", "", "--log.format: \"xml\" is not one of text|json"},
     {"--preset=prod", "", "--preset: \"prod\" is not one of development|test|production|high-performance"},
+    {"--auth.required|maybe", "", "--auth.required: \"maybe\" is not yes or no (or true, false, on, off) (command line)\n"},
+    {"--http.gzip|-x", "", "\"-x\": is no option"},
+    {"--log.level=info,redist=debug, wire=off", "",
+     "log.level: there is no room \"redist\"; there are admin, app, auth, historian, hub, memory, redis, wire, worker (command line)\n"},
     {"--log.level=loud", "", "log.level: \"loud\" is not a level (debug, info, warn, error, off)"},
     {"--wrokers=1", "", "--wrokers: no such option; did you mean --workers? (command line)\n"},
     {"--redis.ur=x", "", "did you mean --redis.url?"},
@@ -240,6 +244,16 @@ static const struct {
     {"--listen=[::1]", "", "is not an address"},
     {"--listen=[xyz]:80", "", "is not an address"},
     {"--listen=h:80,h:80", "", "listen: \"h:80\" is there twice"},
+    {"--listen=127.0.0.1:8081", "",
+     "admin.listen: \"127.0.0.1:8081\" collides with listen, where \"127.0.0.1:8081\" is (command line) (preset development)\n"},
+    {"--listen=[::]:80|--admin.listen=127.0.0.1:80", "", "admin.listen: \"127.0.0.1:80\" collides with listen, where \"[::]:80\" is"},
+    {"--listen=h:80|--tls.listen=h:81,0.0.0.0:80|--tls.certificate_file=c", "",
+     "tls.listen: \"0.0.0.0:80\" collides with listen, where \"h:80\" is (command line) (command line)\n"},
+    {"--listen=h:80|--tls.listen=h:81|--tls.certificate_file=c|--admin.listen=h:81", "",
+     "admin.listen: \"h:81\" collides with tls.listen, where \"h:81\" is"},
+    {"--tls.client_ca_file=c", "", "tls.client_ca_file: needs tls.certificate_file (command line)\n"},
+    {"--tls.client_ca_file=c|--tls.certificate_file=c", "", "tls.client_ca_file: needs tls.client_auth = optional or required"},
+    {"--tls.key_file=a\tb|--tls.certificate_file=c", "", "--tls.key_file: \"a?b\" holds a control character"},
     {"--admin.listen=h:80x", "", "admin.listen: \"h:80x\" is not an address"},
     {"--cors.origins=https://a/", "", "cors.origins: \"https://a/\" is not an origin"},
     {"--cors.origins=example.com", "", "is not an origin"},
@@ -353,6 +367,47 @@ START_TEST(reads_a_secret_from_a_file_without_its_last_newline)
 	ck_assert_ptr_null(strstr(file.bytes, "u:p"));
 	ck_assert_ptr_nonnull(strstr(file.bytes, "\nurl_file = "));
 	buf_fini(&file);
+}
+END_TEST
+
+START_TEST(names_a_file_of_a_secret_that_is_empty)
+{
+	char flags[PATH_BYTES + 64];
+	write_file("\n");
+	snprintf(flags, sizeof flags, "--redis.url_file=%s", path);
+	ck_assert_int_eq(load(flags, ""), ERR_INVALID);
+	snprintf(flags, sizeof flags, "--redis.url_file: the file \"%s\" is empty (command line)\n", path);
+	ck_assert_str_eq(mistakes.bytes, flags);
+}
+END_TEST
+
+static const struct {
+	const char *flags, *warning;
+} allowed[] = {
+    {"", ""},
+    {"--record.grace=1s",
+     "record.grace: \"1s\" is shorter than three times record.lease, which is \"600ms\" (preset development): after a take-over events "
+     "come without ids (command line)\n"},
+    {"--record.grace=1s|--history.enabled=no", ""},
+};
+
+START_TEST(warns_of_what_is_hardly_meant)
+{
+	struct buf warnings;
+	buf_init(&warnings);
+	ck_assert_int_eq(load(allowed[_i].flags, ""), OK);
+	config_write_warnings(&warnings, config);
+	buf_append_char(&warnings, '\0');
+	ck_assert_str_eq(warnings.bytes, allowed[_i].warning);
+	buf_fini(&warnings);
+}
+END_TEST
+
+START_TEST(addresses_that_differ_do_not_collide)
+{
+	ck_assert_int_eq(load("--listen=127.0.0.1:0,[::1]:80,a:82|--admin.listen=127.0.0.1:0|--tls.listen=b:80,b:82|--tls.certificate_file=c", ""), OK);
+	config_free(config);
+	ck_assert_int_eq(load("--listen=[::]:80|--admin.listen=", ""), OK);
 }
 END_TEST
 
@@ -529,6 +584,9 @@ int main(void)
 	tcase_add_test(cases, refuses_an_option_set_twice_in_a_file);
 	tcase_add_loop_test(cases, reads_lines_longer_than_the_library_does, 0, 80);
 	tcase_add_test(cases, reads_a_secret_from_a_file_without_its_last_newline);
+	tcase_add_test(cases, names_a_file_of_a_secret_that_is_empty);
+	tcase_add_loop_test(cases, warns_of_what_is_hardly_meant, 0, sizeof allowed / sizeof allowed[0]);
+	tcase_add_test(cases, addresses_that_differ_do_not_collide);
 	tcase_add_test(cases, shows_no_secret_in_the_printed_file);
 	tcase_add_test(cases, hides_secrets_in_the_words_that_the_system_shows);
 	tcase_add_loop_test(cases, the_printed_file_gives_the_same_again, 0, 4);

@@ -72,6 +72,17 @@ START_TEST(refuses_what_is_not_just_an_order)
 }
 END_TEST
 
+START_TEST(says_what_belongs_together)
+{
+	struct disconnect order;
+	char why[DISCONNECT_WHY] = "";
+	ck_assert_int_eq(disconnect_read(SLICE_LITERAL("{\"client\":\"1\"}"), &order, why), ERR_INVALID);
+	ck_assert_str_eq(why, "node: needed with client: the node of its welcome");
+	ck_assert_int_eq(disconnect_read(SLICE_LITERAL("{\"identity\":\"a\",\"node\":\"n\"}"), &order, why), ERR_INVALID);
+	ck_assert_str_eq(why, "node: belongs to client, not to identity");
+}
+END_TEST
+
 START_TEST(a_text_that_is_too_long_is_refused)
 {
 	struct disconnect order;
@@ -111,6 +122,7 @@ int main(void)
 	TCase *tests = tcase_create("disconnect");
 	tcase_add_loop_test(tests, reads_an_order_and_tells_the_same_one, 0, sizeof good / sizeof good[0]);
 	tcase_add_loop_test(tests, refuses_what_is_not_just_an_order, 0, sizeof bad / sizeof bad[0]);
+	tcase_add_test(tests, says_what_belongs_together);
 	tcase_add_test(tests, a_text_that_is_too_long_is_refused);
 	tcase_add_loop_test(tests, what_no_node_could_have_told_is_refused, 0, sizeof strangers / sizeof strangers[0]);
 	suite_add_tcase(suite, tests);

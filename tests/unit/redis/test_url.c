@@ -56,8 +56,8 @@ END_TEST
 
 START_TEST(takes_an_at_sign_in_the_password)
 {
-	parse("redis://u:a@b@h");
-	ck_assert_str_eq(url.password, "a@b");
+	parse("redis://u:a@b?#@h");
+	ck_assert_str_eq(url.password, "a@b?#");
 	ck_assert_str_eq(url.places[0].host, "h");
 	url_fini(&url);
 }
@@ -124,6 +124,12 @@ START_TEST(names_the_part_that_is_wrong)
 	refuse("redis://u%zz:p@h", "user");
 	refuse("redis://u:p%4@h", "password");
 	refuse("redis://u:p%00@h", "password");
+	refuse("redis://h?db=2", "a database stands behind a /");
+	refuse("redis://h:1/?db=2", "a database stands behind a /");
+	refuse("redis://h#x", "? or a #");
+	refuse("redis-sentinel://a/p?db=1", "? or a #");
+	refuse("redis://:pa@ss/w#rd@h", "@ behind a /");
+	refuse("redis-sentinel://h:1", "primary");
 	refuse("unix://", "path");
 	refuse("unix:///", "path");
 	refuse("unix://x/y", "path");

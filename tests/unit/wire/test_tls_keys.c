@@ -264,6 +264,20 @@ START_TEST(tells_of_a_list_that_is_out_of_date)
 }
 END_TEST
 
+START_TEST(tells_of_a_certificate_at_the_wrong_time)
+{
+	ck_assert_int_eq(open_keys(NULL), OK);
+	uint64_t now_ms = clock_wall_ms(), day_ms = 24 * 3600 * MS_PER_S;
+	ck_assert(!tls_keys_are_untimely(keys, why));
+	clock_fake(1, now_ms + 3 * day_ms);
+	ck_assert(tls_keys_are_untimely(keys, why));
+	ck_assert_ptr_nonnull(strstr(why, "server.pem: the certificate has expired"));
+	clock_fake(1, now_ms - day_ms);
+	ck_assert(tls_keys_are_untimely(keys, why));
+	ck_assert_ptr_nonnull(strstr(why, "is not valid yet"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("tls keys");
@@ -277,6 +291,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_broken_file_at_the_start_is_named, 0, sizeof broken / sizeof broken[0]);
 	tcase_add_test(tests, every_authority_of_a_chain_needs_a_list);
 	tcase_add_test(tests, tells_of_a_list_that_is_out_of_date);
+	tcase_add_test(tests, tells_of_a_certificate_at_the_wrong_time);
 	suite_add_tcase(suite, tests);
 	return suite_run(suite);
 }
