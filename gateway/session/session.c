@@ -66,6 +66,15 @@ static void welcome(struct session *session)
 	telling_send(&welcome);
 }
 
+/* Who comes while Redis is away is told what the others were. An event stream has not begun yet. */
+static void tell_redis_down(struct session *session)
+{
+	if (!session->exchange->is_redis_down || session->front->is_one_way)
+		return;
+	struct telling notice = telling_begin_notice(session, "redisDown");
+	telling_send(&notice);
+}
+
 struct session *session_open(struct exchange *exchange, const struct front *front, struct port *port, struct grants *grants)
 {
 	struct session *session = calloc(1, sizeof *session);
@@ -95,6 +104,7 @@ struct session *session_open(struct exchange *exchange, const struct front *fron
 	metric_gauge_add(METRIC_CONNECTIONS, 1);
 	bearer_open(&session->bearer, exchange, &session_bearer_ops, grants, session->id);
 	welcome(session);
+	tell_redis_down(session);
 	presence_connected(session);
 	return session;
 }

@@ -83,6 +83,11 @@ START_TEST(all_are_told_that_redis_is_gone)
 	expect_all("\"welcome\"");
 	exchange_notice(exchange, NOTICE_REDIS_DOWN);
 	expect_all("{\"op\":\"notice\",\"code\":\"redisDown\"}");
+	struct peer late;
+	peer_connect(&late, exchange);
+	peer_expect_part(&late, "\"welcome\"");
+	peer_expect(&late, "{\"op\":\"notice\",\"code\":\"redisDown\"}");
+	peer_leave(&late);
 }
 END_TEST
 
