@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/data/buf.h"
 #include "common/data/hash.h"
+#include "gateway/filter/filter.h"
 #include "gateway/redis/link.h"
 #include "gateway/session/system_event.h"
 
@@ -67,9 +68,8 @@ static bool begins_with(struct slice text, const char *start)
 /* Its own words come back to a node as they were: the time in them makes them differ from those of another. */
 bool system_voice_is_double(const struct system_voice *voice, struct slice channel, struct slice payload)
 {
-	static const char prefix[] = "system:";
-	const size_t prefix_len = sizeof prefix - 1;
-	if (!voice->node || !voice->up_hash || !begins_with(channel, prefix) || !begins_with(payload, UP_BEGIN))
+	const size_t prefix_len = sizeof FILTER_SYSTEM_PREFIX - 1;
+	if (!voice->node || !voice->up_hash || !begins_with(channel, FILTER_SYSTEM_PREFIX) || !begins_with(payload, UP_BEGIN))
 		return false;
 	return slice_is((struct slice){channel.ptr + prefix_len, channel.len - prefix_len}, voice->node) &&
 	       hash64(payload, 0) != voice->up_hash;
