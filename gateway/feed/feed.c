@@ -125,6 +125,7 @@ static void give_up_unseen(struct feed *feed)
 static void end_link(struct feed *feed)
 {
 	recorder_stop(feed, true);
+	precedence_reset(feed);
 	heal_stop(feed);
 	delivery_flush(feed);
 	resolve_early(feed);
@@ -157,7 +158,7 @@ void feed_up(struct feed *feed)
 	if (feed->phase != FEED_SUBSCRIBED)
 		return;
 	feed->phase = FEED_UP;
-	feed->recorder.claim_ns = clock_mono_ns() + random_below(&feed->random, feed->settings.lease_ns / 3 + 1);
+	feed->recorder.claim_ns = feed->precedence.up_ns = clock_mono_ns();
 	if (feed->settings.is_recorded)
 		feed_ask_open(feed);
 }

@@ -5,7 +5,8 @@
  *
  * What may be relied on: records with ids are delivered in the order of the log, each once, without a hole that is not told
  * (record_batch.after); a record that stays without a stamp for grace_ns is delivered without an id, once, and kept
- * to be recorded later; whichever node dies at whatever moment, a record that some living node heard is recorded exactly once.
+ * to be recorded later; whichever node dies at whatever moment, a record that some living node heard is recorded exactly once,
+ * and in the order of publication where a node goes on that heard all that was not recorded yet.
  *
  * Life of a link: feed_linked (commands go, nothing is subscribed yet) -> ops.subscribe -> feed_event, feed_live as they come -> feed_up
  * -> ... -> feed_down. Answers may come late or never: each call carries the feed's own ticket, and only the expected one counts. */
@@ -45,7 +46,7 @@ struct feed_state {
 	bool is_recorder;         /* this node */
 };
 
-enum claim_answer { CLAIM_TAKEN, CLAIM_HELD_BY_OTHER, CLAIM_FAILED };
+enum claim_answer { CLAIM_TAKEN, CLAIM_HELD_BY_OTHER, CLAIM_FAILED, CLAIM_ASKED /* whether others would */ };
 enum record_answer { RECORDED, RECORD_NOT_OURS /* the lease is another's or gone */, RECORD_OTHER_EPOCH, RECORD_FAILED };
 
 /* A record on its way into the log. */
@@ -60,7 +61,9 @@ struct feed_ops {
 	enum err (*open)(void *context, uint64_t ticket, struct log_position known); /* makes the epoch where there is none, and a new one
 	                                                                              * where the log ends before known.last in known.epoch */
 	void (*subscribe)(void *context);                                            /* nothing that is published from now on may be missed */
-	enum err (*claim)(void *context, uint64_t ticket, struct slice token, bool by_force); /* takes the lease and publishes the fence, in one step */
+	/* Takes the lease and publishes the fence, in one step. question, unless NULL: where others listen too they are asked this
+	 * instead (stamps.h), and nothing is taken: CLAIM_ASKED. */
+	enum err (*claim)(void *context, uint64_t ticket, struct slice token, bool by_force, struct slice question);
 	enum err (*renew)(void *context, uint64_t ticket, struct slice token);       /* CLAIM_TAKEN: still ours; CLAIM_HELD_BY_OTHER: lost */
 	void (*release)(void *context, struct slice token);                          /* gives it up if it is ours; no answer */
 	enum err (*record)(void *context, uint64_t ticket, struct slice token, uint64_t epoch, const struct feed_entry *entries,
@@ -82,8 +85,8 @@ void feed_retire(struct feed *feed);
 void feed_event(struct feed *feed, struct slice channel, struct slice payload, uint64_t ts_ms, uint64_t received_ns);
 void feed_live(struct feed *feed, struct slice message); /* a message on <prefix>live; stamps.h */
 void feed_read_end(struct feed *feed);                   /* after the messages of one read: delivers and records */
-/* Runs what is due and gives the monotonic time (ns) of the next; UINT64_MAX: none. Also to be called after any of the
- * calls above, since they may change it; feed_next_ns() only asks. */
+/* Runs what is due and gives the monotonic time (ns) of the next; UINT64_MAX: none. Also to be called after any other
+ * call, since it may change that. */
 uint64_t feed_tick(struct feed *feed, uint64_t now_ns);
 
 void feed_on_open(struct feed *feed, uint64_t ticket, const struct log_position *position);           /* NULL: it failed */

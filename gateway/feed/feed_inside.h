@@ -1,6 +1,6 @@
 /* The inside of the feed, for the files of this room: feed.c holds the life of a link, hearing.c what is said on the
- * live channel, heal.c reads the log, recorder.c and calls.c record, delivery.c makes the batches. Owned by the hub's
- * thread. */
+ * live channel, heal.c reads the log, recorder.c and calls.c record, precedence.c says who may, delivery.c makes the
+ * batches. Owned by the hub's thread. */
 #ifndef GATEWAY_FEED_FEED_INSIDE_H
 #define GATEWAY_FEED_FEED_INSIDE_H
 
@@ -47,6 +47,7 @@ enum recorder_state { RECORDER_NONE, RECORDER_CLAIMING, RECORDER_FENCING, RECORD
 struct recorder {
 	enum recorder_state state;
 	bool is_retired, by_force;
+	bool is_called;        /* a node that lacks events which this one holds would take the lease */
 	char token[TOKEN_MAX]; /* of the last claim */
 	uint64_t claim_ticket, renew_ticket;
 	uint64_t claim_ns, renew_ns, fence_by_ns; /* due times */
@@ -61,6 +62,19 @@ struct recorder {
 	size_t failures;  /* in a row */
 	uint64_t retry_ns;
 	struct feed_entry *entries; /* for one call */
+};
+
+/* Of this link. */
+struct precedence {
+	uint64_t up_ns;
+	bool is_complete;        /* what it did not bring is in the log, as far as anybody knows of it */
+	bool is_asking;          /* and the lease did not change hands since */
+	uint64_t first_asked_ns; /* since the lease last changed hands; 0: not since then */
+	uint64_t asked_ns;       /* last */
+	uint64_t take_ns; /* then it takes the lease, if nobody who goes first asks meanwhile; 0: it asks before */
+	uint64_t held_ns; /* since then the same other node was seen to hold the lease; 0: none was */
+	char question[QUESTION_MAX];
+	uint64_t wait_until_ns; /* one that holds older events asked: it goes first */
 };
 
 struct feed {
@@ -91,6 +105,7 @@ struct feed {
 	bool is_announced; /* the next event was stored by its publisher */
 	struct heal heal;
 	struct recorder recorder;
+	struct precedence precedence;
 	struct record_batch *batch; /* in the making */
 };
 
@@ -128,9 +143,21 @@ enum err recorder_init(struct feed *feed) MUST_USE;
 void recorder_fini(struct feed *feed);
 void recorder_stop(struct feed *feed, bool is_released); /* no lease any more, nothing in flight counts */
 void recorder_on_fence(struct feed *feed, const struct stamps *fence);
+void recorder_on_call(struct feed *feed); /* a node asked that lacks events which this one holds, or may */
 void recorder_on_progress(struct feed *feed, bool was_oldest); /* a stamp or an entry freed a pending record */
 void recorder_try_begin(struct feed *feed);                    /* the head moved, or the fence came */
 uint64_t recorder_tick(struct feed *feed, uint64_t now_ns);
+
+/* precedence.c */
+void precedence_reset(struct feed *feed); /* the link is gone, or new */
+void precedence_complete(struct feed *feed);
+struct slice precedence_question(struct feed *feed,
+                                 uint64_t now_ns); /* to be asked before the lease is taken; NULL: it may be taken */
+bool precedence_waits(const struct feed *feed, uint64_t now_ns);  /* another goes first */
+uint64_t precedence_on_asked(struct feed *feed, uint64_t now_ns); /* when to claim next */
+void precedence_on_change(struct feed *feed);                     /* the lease changed hands, or may have */
+void precedence_on_held(struct feed *feed, uint64_t now_ns);      /* by another */
+void precedence_on_question(struct feed *feed, const struct stamps *question);
 
 /* calls.c */
 /* Records on their way into the log. Settled, and gone, when its answer is known and its entries were delivered. */

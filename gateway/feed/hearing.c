@@ -60,6 +60,8 @@ static struct pending_record *find(const struct walk *walk, struct hash128 hash)
 	struct pending_record *at = pending_find(&walk->feed->pending, hash);
 	if (at && at->call && at->call != walk->call)
 		call_pass_on(walk->feed, at);
+	if (at && at->link == walk->feed->link)
+		precedence_complete(walk->feed);
 	return at;
 }
 
@@ -193,6 +195,14 @@ static void take_fence(struct feed *feed, const struct stamps *fence)
 	recorder_try_begin(feed);
 }
 
+static void take_question(struct feed *feed, const struct stamps *question)
+{
+	if (feed->state.log.epoch == question->epoch)
+		precedence_on_question(feed, question);
+	else
+		feed_ask_open(feed);
+}
+
 void feed_live(struct feed *feed, struct slice message)
 {
 	struct stamps stamps;
@@ -206,6 +216,8 @@ void feed_live(struct feed *feed, struct slice message)
 		metric_add(METRIC_STAMPS_REFUSED, 1);
 	else if (stamps.kind == STAMPS_FENCE)
 		take_fence(feed, &stamps);
+	else if (stamps.kind == STAMPS_QUESTION)
+		take_question(feed, &stamps);
 	else
 		take_stamps(feed, &stamps);
 	hearing_forget_announced(feed);

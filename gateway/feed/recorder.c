@@ -42,9 +42,20 @@ void recorder_fini(struct feed *feed)
 	free(recorder->entries);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t renew_interval(const struct feed *feed)
 {
 	return feed->settings.lease_ns / 3;
+}
+
+/* Questions of others make it ask no more often. */
+static uint64_t may_ask_again(const struct feed *feed)
+{
+	return feed->precedence.asked_ns + renew_interval(feed) / 4;
 }
 
 void recorder_stop(struct feed *feed, bool is_released)
@@ -56,7 +67,9 @@ void recorder_stop(struct feed *feed, bool is_released)
 		feed->ops.release(feed->context, slice_of(recorder->token));
 	move_to(recorder, RECORDER_NONE);
 	recorder->claim_ticket = recorder->renew_ticket = 0;
-	recorder->claim_ns = clock_mono_ns() + feed_jitter(feed, renew_interval(feed));
+	recorder->claim_ns = clock_mono_ns();
+	if (!recorder->is_called)
+		recorder->claim_ns += feed_jitter(feed, renew_interval(feed));
 	recorder->failures = 0;
 	calls_forget(feed);
 	feed->state.is_recorder = false;
@@ -88,6 +101,7 @@ static void fail_claim(struct feed *feed, uint64_t now_ns)
 {
 	move_to(&feed->recorder, RECORDER_NONE);
 	feed->recorder.claim_ns = now_ns + feed_jitter(feed, CLAIM_FAILED_WAIT_NS);
+	precedence_on_change(feed);
 	feed_ask_open(feed); /* the log may have gone */
 }
 
@@ -100,16 +114,32 @@ static void claim(struct feed *feed, uint64_t now_ns)
 	recorder->renew_ns = now_ns + renew_interval(feed);
 	make_token(feed);
 	move_to(recorder, RECORDER_CLAIMING);
-	if (feed->ops.claim(feed->context, recorder->claim_ticket, slice_of(recorder->token), recorder->by_force)) {
+	if (feed->ops.claim(feed->context, recorder->claim_ticket, slice_of(recorder->token), recorder->by_force,
+	                    precedence_question(feed, now_ns))) {
 		recorder->claim_ticket = 0;
 		fail_claim(feed, now_ns);
 	}
 }
 
+/* One that drains claims only what would not be recorded in time, or in order, without it. One that waits for another
+ * asks all the same before a third goes ahead. One that did not run for a while first hears what was said meanwhile:
+ * what it holds may be in the log. */
+static bool may_claim(const struct feed *feed, uint64_t now_ns)
+{
+	const struct recorder *recorder = &feed->recorder;
+	if (feed->awake_ns > feed->precedence.up_ns && now_ns < feed->awake_ns + renew_interval(feed))
+		return false;
+	if (recorder->is_called)
+		return true;
+	return !precedence_waits(feed, now_ns) && (!recorder->is_retired || is_deaf(feed, now_ns));
+}
+
 static void try_claim(struct feed *feed, uint64_t now_ns)
 {
 	struct recorder *recorder = &feed->recorder;
-	if (!recorder->is_retired || is_deaf(feed, now_ns))
+	bool may = may_claim(feed, now_ns);
+	recorder->is_called = false;
+	if (may)
 		claim(feed, now_ns);
 	else
 		recorder->claim_ns = now_ns + feed_jitter(feed, renew_interval(feed));
@@ -122,9 +152,16 @@ static void on_claimed(struct feed *feed, enum claim_answer answer, uint64_t now
 		fail_claim(feed, now_ns);
 	} else if (answer == CLAIM_HELD_BY_OTHER) {
 		move_to(recorder, RECORDER_NONE);
+		precedence_on_held(feed, now_ns);
 		recorder->claim_ns = now_ns + feed_jitter(feed, renew_interval(feed));
+	} else if (answer == CLAIM_ASKED) {
+		move_to(recorder, RECORDER_NONE);
+		recorder->claim_ns = precedence_on_asked(feed, now_ns);
+		if (recorder->is_called)
+			recorder->claim_ns = earlier(recorder->claim_ns, may_ask_again(feed));
 	} else {
 		move_to(recorder, RECORDER_FENCING);
+		precedence_on_change(feed);
 		recorder->fence_by_ns = now_ns + feed->settings.deaf_ns + feed->settings.lease_ns;
 		if (recorder->by_force) {
 			recorder->quiet_ns = now_ns;
@@ -147,6 +184,8 @@ void feed_on_claim(struct feed *feed, uint64_t ticket, enum claim_answer answer)
 		recorder->renew_ticket = 0;
 		if (answer == CLAIM_HELD_BY_OTHER)
 			recorder_stop(feed, false);
+		else if (answer == CLAIM_TAKEN)
+			recorder->is_called = false;
 	}
 	delivery_flush(feed);
 }
@@ -161,10 +200,21 @@ void recorder_on_fence(struct feed *feed, const struct stamps *fence)
 		recorder->fence_last = fence->before;
 		return;
 	}
+	precedence_on_change(feed);
 	recorder->forced_wait_ns = feed->settings.deaf_ns;
 	recorder->quiet_ns = clock_mono_ns();
 	if (recorder->state == RECORDER_RECORDING || recorder->is_fence_heard)
 		recorder_stop(feed, false);
+}
+
+/* Whoever thinks that it holds the lease looks again. */
+void recorder_on_call(struct feed *feed)
+{
+	struct recorder *recorder = &feed->recorder;
+	recorder->renew_ns = 0;
+	recorder->is_called = true;
+	if (recorder->state == RECORDER_NONE)
+		recorder->claim_ns = earlier(recorder->claim_ns, may_ask_again(feed));
 }
 
 void recorder_on_progress(struct feed *feed, bool was_oldest)
@@ -184,6 +234,7 @@ void recorder_try_begin(struct feed *feed)
 		return;
 	move_to(recorder, RECORDER_RECORDING);
 	recorder->is_fence_heard = false;
+	precedence_complete(feed);
 	metric_add(recorder->by_force ? METRIC_RECORD_TAKEOVERS_FORCED : METRIC_RECORD_TAKEOVERS, 1);
 	feed->state.is_recorder = true;
 	delivery_tell(feed);
@@ -193,6 +244,7 @@ void recorder_try_begin(struct feed *feed)
 void feed_retire(struct feed *feed)
 {
 	feed->recorder.is_retired = true;
+	feed->recorder.is_called = false;
 	recorder_stop(feed, true);
 }
 
@@ -217,11 +269,6 @@ static uint64_t fence_ends(const struct feed *feed)
 	    feed->heal.progress_ns + more_ns > recorder->fence_by_ns)
 		return feed->heal.progress_ns + more_ns;
 	return recorder->fence_by_ns;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static uint64_t hold(struct feed *feed, uint64_t now_ns)

@@ -1,5 +1,7 @@
 #include "gateway/feed/stamps.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/decimal.h"
@@ -39,6 +41,16 @@ static bool take_epoch(struct slice *text, uint64_t *ret_epoch)
 	return take_until(text, ' ', &word) && epoch_parse(word, ret_epoch) == OK;
 }
 
+static bool take_hash(struct slice *text, struct hash128 *ret_hash)
+{
+	if (text->len < sizeof ret_hash->bytes)
+		return false;
+	memcpy(ret_hash->bytes, text->ptr, sizeof ret_hash->bytes);
+	text->ptr += sizeof ret_hash->bytes;
+	text->len -= sizeof ret_hash->bytes;
+	return true;
+}
+
 static bool take_length(struct slice *text, size_t *ret_length)
 {
 	struct slice word;
@@ -71,6 +83,14 @@ static bool read_fence(struct slice text, struct stamps *stamps)
 	return take_until(&text, '\n', &stamps->token) && stamps->token.len && text.len == 0;
 }
 
+static bool read_question(struct slice text, struct stamps *stamps)
+{
+	if (!take_until(&text, '\n', &stamps->token) || !stamps->token.len)
+		return false;
+	return text.len == 0 ||
+	       (take_hash(&text, &stamps->oldest) && decimal_read(text, UINT64_MAX, &stamps->alike) && stamps->alike);
+}
+
 static bool read_recorded(struct slice text, struct stamps *stamps)
 {
 	stamps->rest = text;
@@ -86,8 +106,9 @@ enum err stamps_read(struct slice message, struct stamps *ret_stamps)
 	    [STAMPS_RECORDED] = {'S', '\n', read_recorded},
 	    [STAMPS_PUBLISHED] = {'P', ' ', read_published},
 	    [STAMPS_FENCE] = {'F', ' ', read_fence},
+	    [STAMPS_QUESTION] = {'Q', ' ', read_question},
 	};
-	for (enum stamps_kind kind = STAMPS_RECORDED; kind <= STAMPS_FENCE; kind++) {
+	for (enum stamps_kind kind = STAMPS_RECORDED; kind <= STAMPS_QUESTION; kind++) {
 		struct stamps stamps = {.kind = kind};
 		struct slice text = message;
 		if (!take_char(&text, kinds[kind].letter))
@@ -110,11 +131,8 @@ bool stamps_next(struct stamps *stamps, struct stamp *ret_stamp, enum err *ret_e
 		return false;
 	*ret_error = ERR_INVALID;
 	if (stamps->kind == STAMPS_RECORDED) {
-		if (rest->len < sizeof stamp.hash.bytes)
+		if (!take_hash(rest, &stamp.hash))
 			return false;
-		memcpy(stamp.hash.bytes, rest->ptr, sizeof stamp.hash.bytes);
-		rest->ptr += sizeof stamp.hash.bytes;
-		rest->len -= sizeof stamp.hash.bytes;
 	} else {
 		stamp.hash = stamp_hash(stamps->epoch, stamps->channel, stamps->payload);
 	}
@@ -125,6 +143,13 @@ bool stamps_next(struct stamps *stamps, struct stamp *ret_stamp, enum err *ret_e
 	*ret_error = OK;
 	*ret_stamp = stamp;
 	return true;
+}
+
+size_t stamps_write_oldest(char out[QUESTION_MAX], struct hash128 oldest, uint64_t alike)
+{
+	memcpy(out, oldest.bytes, sizeof oldest.bytes);
+	return sizeof oldest.bytes +
+	       (size_t)snprintf(out + sizeof oldest.bytes, QUESTION_MAX - sizeof oldest.bytes, "%" PRIu64, alike);
 }
 
 struct hash128 stamp_hash(uint64_t epoch, struct slice channel, struct slice payload)

@@ -7,10 +7,10 @@
 --                          v (version of the rules), e (epoch), n (events that were lost before the first), x (sum), s (state, JSON)
 --   <prefix>epoch          "<16 hex digits> <base id>", made together with the log: an epoch without a log is void
 --   <prefix>recorder       the lease: the token of the node that records, with an expiry
---   <prefix>live           channel: what the log took, and fences
+--   <prefix>live           channel: what the log took, fences and questions
 --
 --   open <fresh> <known epoch> <known last id>
---   claim <token> <lease ms> <0|1: by force>
+--   claim <token> <lease ms> <0|1: by force> [<hash>]       hash: other nodes are asked first, see gateway/feed/stamps.h; may be empty
 --   renew <token> <lease ms> <log events> <log age ms>
 --   release <token>
 --   record <token> <epoch> <log events> <session events> <session idle ms>  then per event  <channel> <payload> <session> <hash>
@@ -186,15 +186,14 @@ if verb == 'claim' then
 	if refusal then
 		return refusal
 	end
-	local taken
-	if ARGV[4] == '1' then
-		taken = call('SET', lease_key, ARGV[2], 'PX', ARGV[3])
-	else
-		taken = call('SET', lease_key, ARGV[2], 'PX', ARGV[3], 'NX')
-	end
-	if not taken then
+	if ARGV[4] ~= '1' and call('EXISTS', lease_key) == 1 then
 		return {'LEASE'}
 	end
+	-- A node that listens alone is the only one to hear its question.
+	if ARGV[5] and call('PUBLISH', live, 'Q ' .. epoch .. ' ' .. last .. ' ' .. ARGV[2] .. '\n' .. ARGV[5]) > 1 then
+		return {'ASKED'}
+	end
+	call('SET', lease_key, ARGV[2], 'PX', ARGV[3])
 	call('PUBLISH', live, 'F ' .. epoch .. ' ' .. last .. ' ' .. ARGV[2] .. '\n')
 	return {'OK'}
 end

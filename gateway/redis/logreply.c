@@ -46,6 +46,8 @@ void logreply_read(const redisReply *reply, struct logreply *ret_outcome)
 		ret_outcome->result = LOGSCRIPT_NOT_OURS;
 	else if (slice_is(word, "EPOCH"))
 		ret_outcome->result = LOGSCRIPT_OTHER_EPOCH;
+	else if (slice_is(word, "ASKED"))
+		ret_outcome->result = LOGSCRIPT_ASKED;
 	else if (!slice_is(word, "OK"))
 		refuse(ret_outcome, ODD_ANSWER);
 }

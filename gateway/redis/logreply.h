@@ -17,7 +17,7 @@ struct logreply {
 	char why[LOGREPLY_WHY_BYTES]; /* LOGSCRIPT_REFUSED, LOGSCRIPT_LOST; else empty */
 };
 
-/* NULL: LOGSCRIPT_LOST. An array that begins with OK, LEASE or EPOCH, as the verbs give it. */
+/* NULL: LOGSCRIPT_LOST. An array that begins with OK, LEASE, EPOCH or ASKED, as the verbs give it. */
 void logreply_read(const struct redisReply *reply, struct logreply *ret_outcome);
 bool logreply_is_noscript(const struct redisReply *reply);
 

@@ -98,14 +98,16 @@ enum err logscript_open(struct logscript *script, uint64_t ticket, struct log_po
 }
 
 enum err logscript_claim(struct logscript *script, uint64_t ticket, struct slice token, bool by_force,
-                         logscript_done *done, void *context)
+                         struct slice question, logscript_done *done, void *context)
 {
-	struct call *call = new_verb(script, CALL_PLAIN, ticket, context, "claim", 3);
+	struct call *call = new_verb(script, CALL_PLAIN, ticket, context, "claim", question.ptr ? 4 : 3);
 	if (call) {
 		call->done.plain = done;
 		resp_word(&call->request, token);
 		resp_u64(&call->request, script->settings->lease_ms);
 		resp_u64(&call->request, by_force);
+		if (question.ptr)
+			resp_word(&call->request, question);
 	}
 	return logcall_submit(call);
 }

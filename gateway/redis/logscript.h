@@ -48,6 +48,7 @@ enum logscript_result {
 	LOGSCRIPT_OTHER_EPOCH, /* the log is another one than the caller thinks, or has no epoch */
 	LOGSCRIPT_REFUSED,     /* Redis said no: why has its text */
 	LOGSCRIPT_LOST,        /* the link ended: done or not, nobody knows */
+	LOGSCRIPT_ASKED,       /* of a claim: other nodes were, and nothing was taken */
 };
 
 /* What was refused, in Redis' words as far as there are some; NULL: nothing was. */
@@ -66,7 +67,9 @@ typedef void logscript_listed(void *context, uint64_t ticket, enum logscript_res
 			      const struct session_summary *sessions, size_t count, const char *why);
 
 enum err logscript_open(struct logscript *script, uint64_t ticket, struct log_position known, logscript_opened *done, void *context) MUST_USE;
-enum err logscript_claim(struct logscript *script, uint64_t ticket, struct slice token, bool by_force, logscript_done *done, void *context) MUST_USE;
+/* question: see feed_ops. LOGSCRIPT_ASKED: nothing was taken. */
+enum err logscript_claim(struct logscript *script, uint64_t ticket, struct slice token, bool by_force, struct slice question,
+			 logscript_done *done, void *context) MUST_USE;
 enum err logscript_renew(struct logscript *script, uint64_t ticket, struct slice token, logscript_done *done, void *context) MUST_USE; /* and trims the log */
 void logscript_release(struct logscript *script, struct slice token);
 enum err logscript_record(struct logscript *script, uint64_t ticket, struct slice token, uint64_t epoch, const struct logscript_event *events,

@@ -101,6 +101,7 @@ static void on_claimed(void *context, uint64_t ticket, enum logscript_result res
 	struct hub_feed *hub = context;
 	enum claim_answer answer = result == LOGSCRIPT_OK         ? CLAIM_TAKEN
 	                           : result == LOGSCRIPT_NOT_OURS ? CLAIM_HELD_BY_OTHER
+	                           : result == LOGSCRIPT_ASKED    ? CLAIM_ASKED
 	                                                          : CLAIM_FAILED;
 	log_refusal(hub, "to give the recorder's lease", result, why);
 	feed_on_claim(hub->feed, ticket, answer);
@@ -116,6 +117,7 @@ static void on_recorded(void *context, uint64_t ticket, enum logscript_result re
 	    [LOGSCRIPT_OTHER_EPOCH] = RECORD_OTHER_EPOCH,
 	    [LOGSCRIPT_REFUSED] = RECORD_FAILED,
 	    [LOGSCRIPT_LOST] = RECORD_FAILED,
+	    [LOGSCRIPT_ASKED] = RECORD_FAILED, /* no answer to this */
 	};
 	log_refusal(hub, "to record", result, why);
 	feed_on_record(hub->feed, ticket, answers[result]);
@@ -143,10 +145,10 @@ static void op_subscribe(void *context)
 	upstream_subscribe(hub->upstream);
 }
 
-static enum err op_claim(void *context, uint64_t ticket, struct slice token, bool by_force)
+static enum err op_claim(void *context, uint64_t ticket, struct slice token, bool by_force, struct slice question)
 {
 	struct hub_feed *hub = context;
-	return logscript_claim(hub->script, ticket, token, by_force, on_claimed, hub);
+	return logscript_claim(hub->script, ticket, token, by_force, question, on_claimed, hub);
 }
 
 static enum err op_renew(void *context, uint64_t ticket, struct slice token)

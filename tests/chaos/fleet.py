@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 
+import publisher
 import redis
 import support
 
@@ -51,6 +52,13 @@ class Fleet:
     def add_node(self, way):
         self.nodes.append(support.start_node(self.test, way, *self.options))
         return self.nodes[-1]
+
+    def restart(self, node):
+        """Kills it and starts it again at once on its ports, as what runs containers does; does not wait until it is ready."""
+        node.child.kill()
+        node.child.wait()
+        at = self.nodes.index(node)
+        self.nodes[at] = support.launch_node(self.test, node.redis, node.port, *self.options)
 
     def alive(self):
         return [node for node in self.nodes if node.child.poll() is None]
@@ -118,6 +126,19 @@ class Fleet:
     def wanted(self, subscription):
         """The log's entries that a subscription wants."""
         return [(name, number) for name, number in self.entries if number is None or is_wanted(subscription, number)]
+
+    def check_order(self):
+        """The events of each channel are in the log in the order in which they were published."""
+        channels = {}
+        client = self.redis.client()
+        for _, payload in client.entries("tg:log"):
+            number = json.loads(payload).get("n")
+            if number is not None:
+                channels.setdefault(number % publisher.SESSIONS, []).append(number)
+        client.close()
+        for numbers in channels.values():
+            late = [(before, after) for before, after in zip(numbers, numbers[1:]) if after < before]
+            self.test.assertFalse(late, f"{len(late)} times out of order: {late[:5]}")
 
     def check_clients(self, seen, *, gaps=()):
         """Each client saw the log from its start, in order, once, or was told by a gap of one of these reasons."""

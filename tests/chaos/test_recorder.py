@@ -31,6 +31,37 @@ class Recorder(unittest.TestCase):
         nodes.publish_during(lambda: (kill(), support.let_pass(0.5), kill()))
         self.judge(nodes)
 
+    def test_the_recorder_is_killed_and_started_again_at_once(self):
+        nodes = fleet.Fleet(self, nodes=2)
+        nodes.wander(subscriptions=fleet.SUBSCRIPTIONS[:2])
+
+        def round_of_restart():
+            nodes.restart(nodes.recorder())
+            support.wait_for("another recorder", lambda: nodes.recorder() is not None)
+            nodes.settle()
+
+        def restarts():
+            for _ in range(8):
+                round_of_restart()
+
+        nodes.publish_during(restarts, rate=fleet.RATE // 10)
+        self.judge(nodes)
+        nodes.check_order()
+
+    def test_all_nodes_are_killed_and_started_again_at_once(self):
+        nodes = fleet.Fleet(self)
+
+        def restarts():
+            for _ in range(3):
+                for node in list(nodes.nodes):
+                    nodes.restart(node)
+                support.wait_for("a recorder", lambda: nodes.recorder() is not None)
+                nodes.settle()
+
+        nodes.publish_during(restarts, rate=fleet.RATE // 10)
+        nodes.settle()
+        nodes.check_order()
+
     def test_the_recorder_drains(self):
         nodes = fleet.Fleet(self)
         nodes.wander()

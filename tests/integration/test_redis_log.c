@@ -187,6 +187,26 @@ START_TEST(gives_the_lease_to_one_and_fences)
 }
 END_TEST
 
+START_TEST(asks_those_who_listen_before_it_gives_the_lease)
+{
+	char question[128];
+	ck_assert_int_eq(logrig_open(&rig, UNKNOWN), LOGSCRIPT_OK);
+	freeReplyObject(redisCommand(live, "PUNSUBSCRIBE *"));
+	ck_assert_int_eq(logrig_ask(&rig, "me", false, slice_of("0123456789abcdef1")), LOGSCRIPT_OK);
+	ck_assert_str_eq(reply_text("GET tg:%s", "recorder"), "me"); /* this test alone listened */
+	snprintf(question, sizeof question, "Q %016" PRIx64 " 0-0 me\n0123456789abcdef1", rig.position.epoch);
+	expect_live(question, strlen(question));
+	freeReplyObject(hear("tg:live"));
+	freeReplyObject(redisCommand(live, "PSUBSCRIBE *"));
+	ck_assert_int_eq(logrig_ask(&rig, "you", false, slice_of("")), LOGSCRIPT_NOT_OURS);
+	expect_silence();
+	ck_assert_int_eq(logrig_ask(&rig, "you", true, slice_of("")), LOGSCRIPT_ASKED);
+	snprintf(question, sizeof question, "Q %016" PRIx64 " 0-0 you\n", rig.position.epoch);
+	expect_live(question, strlen(question));
+	ck_assert_str_eq(reply_text("GET tg:%s", "recorder"), "me");
+}
+END_TEST
+
 START_TEST(renews_and_releases_only_its_own_lease)
 {
 	begin_recording();
@@ -538,6 +558,7 @@ int main(void)
 	tcase_add_test(tests, compares_the_end_of_the_log_beyond_what_a_double_holds);
 	tcase_add_test(tests, makes_a_new_epoch_for_a_log_that_vanished);
 	tcase_add_test(tests, gives_the_lease_to_one_and_fences);
+	tcase_add_test(tests, asks_those_who_listen_before_it_gives_the_lease);
 	tcase_add_test(tests, renews_and_releases_only_its_own_lease);
 	tcase_add_test(tests, records_in_both_streams_and_stamps_at_once);
 	tcase_add_test(tests, records_nothing_without_the_lease_or_for_another_epoch);

@@ -160,12 +160,17 @@ def publish(redis_port, channel, payload):
     subprocess.run(["redis-cli", "-p", str(redis_port), "PUBLISH", channel, payload], check=True, capture_output=True)
 
 
-def start_node(test, redis, *options):
-    """A ready node on a Redis on loopback, by its port, or by a URL; .port and .admin_port say where."""
-    port = free_ports(2)
+def launch_node(test, redis, port, *options):
+    """A node on a Redis on loopback, by its port, or by a URL, that listens on the port and, for admins, on the next one."""
     node = Process(test, [GATEWAY, "--listen", f"127.0.0.1:{port}", "--admin.listen", f"127.0.0.1:{port + 1}", *options],
                    TRACEGATE_REDIS_URL=redis if isinstance(redis, str) else f"redis://127.0.0.1:{redis}")
-    node.port, node.admin_port = port, port + 1
+    node.redis, node.port, node.admin_port = redis, port, port + 1
+    return node
+
+
+def start_node(test, redis, *options):
+    """One that is ready; .port and .admin_port say where."""
+    node = launch_node(test, redis, free_ports(2), *options)
     wait_for("the node is ready", lambda: http_get(node.admin_port, "/readyz")[0] == 200)
     return node
 

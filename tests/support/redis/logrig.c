@@ -196,8 +196,13 @@ enum logscript_result logrig_open(struct logrig *rig, struct log_position known)
 
 enum logscript_result logrig_claim(struct logrig *rig, const char *token, bool by_force)
 {
-	return wait_for(rig, logscript_claim(rig->script, logrig_ticket(rig), slice_of(token), by_force, logrig_on_done,
-	                                     rig));
+	return logrig_ask(rig, token, by_force, SLICE_NONE);
+}
+
+enum logscript_result logrig_ask(struct logrig *rig, const char *token, bool by_force, struct slice question)
+{
+	return wait_for(rig, logscript_claim(rig->script, logrig_ticket(rig), slice_of(token), by_force, question,
+	                                     logrig_on_done, rig));
 }
 
 enum logscript_result logrig_renew(struct logrig *rig, const char *token)

@@ -49,6 +49,7 @@ void logrig_on_read(void *rig, uint64_t ticket, enum logscript_result result, co
 
 enum logscript_result logrig_open(struct logrig *rig, struct log_position known);
 enum logscript_result logrig_claim(struct logrig *rig, const char *token, bool by_force);
+enum logscript_result logrig_ask(struct logrig *rig, const char *token, bool by_force, struct slice question); /* and claims */
 enum logscript_result logrig_renew(struct logrig *rig, const char *token);
 enum logscript_result logrig_record(struct logrig *rig, const char *token, uint64_t epoch, const struct logscript_event *events, size_t count);
 enum logscript_result logrig_publish(struct logrig *rig, const struct logscript_event *event);

@@ -15,6 +15,8 @@ static inline struct command *give(void *context, enum command_kind kind, uint64
 		return NULL;
 	struct command *command = must(calloc(1, sizeof *command));
 	command->kind = kind;
+	command->node = node;
+	command->link = node->feed->link;
 	command->ticket = ticket;
 	if (token.len)
 		memcpy(command->token, token.ptr, token.len);
@@ -36,11 +38,16 @@ static inline void on_subscribe(void *context)
 	node->is_subscribed = true;
 }
 
-static inline enum err on_ask_claim(void *context, uint64_t ticket, struct slice token, bool by_force)
+static inline enum err on_ask_claim(void *context, uint64_t ticket, struct slice token, bool by_force,
+                                    struct slice question)
 {
 	struct command *command = give(context, COMMAND_CLAIM, ticket, token);
-	if (command)
+	if (command) {
 		command->by_force = by_force;
+		command->asks = question.ptr != NULL;
+		command->question_len = question.len;
+		memcpy(command->question, question.len ? question.ptr : "", question.len);
+	}
 	return command ? OK : ERR_CLOSED;
 }
 

@@ -12,7 +12,7 @@
 #include "common/data/buf.h"
 #include "gateway/feed/feed_inside.h"
 
-#define NODES_MAX 24
+#define NODES_MAX 40
 #define EVENTS_MAX 4000
 #define LEASE_MS 600
 #define GRACE_MS 2000
@@ -27,12 +27,19 @@ struct entry {
 
 enum command_kind { COMMAND_OPEN, COMMAND_CLAIM, COMMAND_RENEW, COMMAND_RELEASE, COMMAND_RECORD, COMMAND_READ };
 
+struct node;
+
 struct command {
 	struct command *next;
+	struct node *node; /* whose it is, and the number of the link it went over */
+	uint64_t link;
 	enum command_kind kind;
 	uint64_t ticket;
 	char token[TOKEN_MAX];
 	bool by_force, is_done;
+	bool asks;
+	char question[QUESTION_MAX];
+	size_t question_len;
 	struct log_position position; /* of open: asked, then answered */
 	uint64_t epoch;
 	size_t count;
@@ -63,6 +70,7 @@ struct node {
 	uint64_t due_ns;
 	struct said *inbox, **inbox_end;
 	struct commands commands;
+	uint64_t cut_link; /* of this link a command did not arrive: nor do those behind it */
 	/* What it gave to its workers. */
 	struct record_id head;
 	uint64_t epoch;
@@ -141,12 +149,17 @@ static inline void hand_to(struct node *node, bool is_live, struct slice channel
 	node->inbox_end = &said->next;
 }
 
-static inline void redis_say(struct fake_redis *redis, bool is_live, struct slice channel, struct slice payload)
+/* To how many it went. */
+static inline size_t redis_say(struct fake_redis *redis, bool is_live, struct slice channel, struct slice payload)
 {
+	size_t count = 0;
 	for (size_t i = 0; i < redis->node_count; i++) {
-		if (redis->nodes[i].is_subscribed)
+		if (redis->nodes[i].is_subscribed) {
 			hand_to(&redis->nodes[i], is_live, channel, payload);
+			count++;
+		}
 	}
+	return count;
 }
 
 static inline void inbox_clear(struct node *node)
@@ -273,10 +286,11 @@ static inline void begin_message(struct buf *buf, char letter, struct fake_redis
 	buf_printf(buf, "%c %016" PRIx64 " %s", letter, redis->epoch, id);
 }
 
-static inline void say_live(struct fake_redis *redis, struct buf *buf)
+static inline size_t say_live(struct fake_redis *redis, struct buf *buf)
 {
-	redis_say(redis, true, slice_of("tg:live"), buf_slice(buf));
+	size_t count = redis_say(redis, true, slice_of("tg:live"), buf_slice(buf));
 	buf_fini(buf);
+	return count;
 }
 
 static inline void add_stamp(struct buf *buf, struct hash128 hash, struct record_id id)
@@ -332,12 +346,23 @@ static inline void do_open(struct fake_redis *redis, struct command *command)
 	command->position = (struct log_position){redis->epoch, redis->base, redis->last};
 }
 
+static inline size_t ask_others(struct fake_redis *redis, const struct command *command)
+{
+	struct buf buf;
+	begin_message(&buf, 'Q', redis, redis->last);
+	buf_printf(&buf, " %s\n", command->token);
+	buf_append(&buf, command->question, command->question_len);
+	return say_live(redis, &buf);
+}
+
 static inline void do_claim(struct fake_redis *redis, struct command *command)
 {
 	bool is_held = redis->lease[0] && clock_wall_ms() < redis->lease_until_ms;
 	command->answer = !redis->epoch                   ? CLAIM_FAILED
 	                  : is_held && !command->by_force ? CLAIM_HELD_BY_OTHER
 	                                                  : CLAIM_TAKEN;
+	if (command->answer == CLAIM_TAKEN && command->asks && ask_others(redis, command) > 1)
+		command->answer = CLAIM_ASKED;
 	if (command->answer != CLAIM_TAKEN)
 		return;
 	memcpy(redis->lease, command->token, sizeof redis->lease);

@@ -147,7 +147,9 @@ END_TEST
 START_TEST(nothing_is_recorded_before_the_fence_came_through_the_own_feed)
 {
 	struct node *node = add_node_with(&redis, fake_settings(), 1);
-	link_up(node);
+	node_links(node);
+	settle();
+	feed_up(node->feed);
 	publish(1);
 	for (int i = 0; i < 10; i++) {
 		clock_fake_advance_ms(50);
@@ -408,13 +410,97 @@ END_TEST
 START_TEST(a_node_that_drains_gives_the_lease_up_at_once)
 {
 	struct node *first = start(), *second = start();
+	publish(0);
+	settle();
 	feed_retire(first->feed);
 	pass_ms(400);
 	ck_assert(!feed_state(first->feed)->is_recorder);
 	ck_assert(feed_state(second->feed)->is_recorder);
 	publish(1);
 	settle();
-	ck_assert_uint_eq(first->delivered, 1);
+	ck_assert_uint_eq(first->delivered, 2);
+}
+END_TEST
+
+static void kill_node(struct node *node)
+{
+	node->is_alive = node->is_subscribed = false;
+	inbox_clear(node);
+	commands_clear(&node->commands);
+}
+
+/* The numbers in the log, by their order. */
+static void assert_log_counts_from(unsigned number)
+{
+	for (size_t i = 0; i < redis.log_count; i++)
+		ck_assert_uint_eq(number_of(slice_of(redis.log[i].payload)), number + i);
+}
+
+START_TEST(a_fresh_node_leaves_the_lease_to_one_that_heard_more)
+{
+	struct node *first = start(), *second = start();
+	publish(1);
+	settle();
+	kill_node(first);
+	publish(2);
+	struct node *fresh = add_node_with(&redis, fake_settings(), 1);
+	link_up(fresh);
+	publish(3);
+	second->is_frozen = true; /* it looks later */
+	redis.lease[0] = '\0';
+	pass_ms(250);
+	ck_assert_str_eq(redis.lease, "");
+	second->is_frozen = false;
+	settle();
+	ck_assert(feed_state(second->feed)->is_recorder);
+	ck_assert_uint_eq(redis.log_count, 3);
+	assert_log_counts_from(1);
+}
+END_TEST
+
+START_TEST(of_fresh_nodes_the_one_that_holds_the_oldest_event_records)
+{
+	struct node *nodes[3];
+	strcpy(redis.lease, "of one that died");
+	redis.lease_until_ms = clock_wall_ms() + LEASE_MS;
+	for (unsigned i = 0; i < 3; i++) {
+		nodes[i] = add_node_with(&redis, fake_settings(), 1);
+		link_up(nodes[i]);
+		publish(1 + i);
+	}
+	settle();
+	nodes[0]->is_frozen = true; /* it looks last */
+	pass_ms(LEASE_MS + 200);
+	nodes[0]->is_frozen = false;
+	pass_ms(1000);
+	ck_assert(feed_state(nodes[0]->feed)->is_recorder);
+	ck_assert_uint_eq(redis.log_count, 3);
+	assert_log_counts_from(1);
+}
+END_TEST
+
+START_TEST(a_fresh_node_that_nobody_answers_records)
+{
+	struct node *first = start(), *second = start();
+	kill_node(first);
+	second->is_frozen = true;
+	struct node *fresh = start();
+	publish(1);
+	pass_ms(LEASE_MS + 700);
+	ck_assert(feed_state(fresh->feed)->is_recorder);
+	ck_assert_uint_eq(fresh->delivered, 1);
+	ck_assert_uint_eq(fresh->unrecorded, 0);
+}
+END_TEST
+
+START_TEST(a_node_that_listened_long_takes_over_without_asking)
+{
+	struct node *first = start(), *second = start();
+	pass_ms(LEASE_MS + DEAF_MS + 500);
+	kill_node(first);
+	redis.lease[0] = '\0';
+	pass_ms(300);
+	ck_assert(feed_state(second->feed)->is_recorder);
 }
 END_TEST
 
@@ -469,6 +555,10 @@ int main(void)
 	tcase_add_test(cases, without_a_log_everything_goes_out_at_once);
 	tcase_add_test(cases, the_oldest_are_given_up_when_memory_is_short);
 	tcase_add_test(cases, a_node_that_drains_gives_the_lease_up_at_once);
+	tcase_add_test(cases, a_fresh_node_leaves_the_lease_to_one_that_heard_more);
+	tcase_add_test(cases, of_fresh_nodes_the_one_that_holds_the_oldest_event_records);
+	tcase_add_test(cases, a_fresh_node_that_nobody_answers_records);
+	tcase_add_test(cases, a_node_that_listened_long_takes_over_without_asking);
 	tcase_add_test(cases, the_last_node_records_on_while_it_drains);
 	tcase_add_test(cases, what_no_recorder_could_have_said_is_refused);
 	suite_add_tcase(suite, cases);

@@ -1,8 +1,10 @@
 /* The feed under random schedules: nodes that crash, freeze, lose their links and come back, answers that come late or
  * never, leases that run out at any moment, a Redis that is full, closed, flushed or trimmed, publishers that say the
  * same thing or store for themselves. After each schedule: what a living node heard is in the log once, every node gave
- * its workers the log (checked as they are given: fake_node.h), nothing stays pending. TRACEGATE_MODEL_SEEDS and
- * TRACEGATE_MODEL_FIRST choose the schedules. */
+ * its workers the log (checked as they are given: fake_node.h), nothing stays pending. In some schedules nodes, the
+ * recorder more often than others, are killed and started again at once, but never the last one that heard all that is
+ * not in the log: what was published is in the log in its order then. TRACEGATE_MODEL_SEEDS and TRACEGATE_MODEL_FIRST
+ * choose the schedules. */
 #include <check.h>
 #include <time.h>
 
@@ -20,6 +22,8 @@ struct schedule {
 	unsigned published; /* numbers given away */
 	size_t alike_published[ALIKE_KINDS];
 	bool has_alike, has_breaks;
+	bool is_ordered;             /* the log is to be in the order of publication */
+	bool was_stored[EVENTS_MAX]; /* by its publisher, which takes its place at once */
 };
 
 static struct fake_redis redis;
@@ -64,6 +68,7 @@ static void publish_one(void)
 	} else {
 		if (now.published == EVENTS_MAX)
 			return;
+		now.was_stored[now.published] = stores;
 		snprintf(payload, sizeof payload, "{\"n\":%u}", now.published++);
 	}
 	if (stores && !redis.is_closed && !redis.is_full)
@@ -80,6 +85,82 @@ static void crash(struct node *node)
 	inbox_clear(node);
 	while (node->commands.first)
 		commands_put(&redis.orphans, commands_take(&node->commands));
+}
+
+static bool has_in_inbox(const struct node *node, unsigned number)
+{
+	for (const struct said *said = node->inbox; said; said = said->next) {
+		struct slice payload = {said->bytes + said->channel_len, said->payload_len};
+		if (!said->is_live && number_of(payload) == number)
+			return true;
+	}
+	return false;
+}
+
+static bool knows(const struct node *node, unsigned number)
+{
+	return node->is_alive && (node->was_heard[number] || has_in_inbox(node, number));
+}
+
+/* It runs, and heard all that is not in the log and that some node knows of. */
+static bool is_witness(const struct node *node)
+{
+	if (!runs(node) || !node->is_subscribed || node->is_retired)
+		return false;
+	for (unsigned number = 0; number < now.published; number++) {
+		if (redis.times_stored[number] || knows(node, number))
+			continue;
+		for (size_t i = 0; i < redis.node_count; i++) {
+			if (knows(&redis.nodes[i], number))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool has_witness_beside(const struct node *node)
+{
+	for (size_t i = 0; i < redis.node_count; i++) {
+		if (&redis.nodes[i] != node && is_witness(&redis.nodes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* As an orchestrator does, at once. */
+static void restart(struct node *node)
+{
+	if (!node->is_alive || redis.node_count == NODES_MAX - 1 || !has_witness_beside(node))
+		return;
+	crash(node);
+	if (!node->is_alive)
+		add_node_with(&redis, fake_settings(), now.seed);
+}
+
+static struct node *any_recorder(void)
+{
+	for (size_t i = 0; i < redis.node_count; i++) {
+		if (runs(&redis.nodes[i]) && redis.nodes[i].feed->state.is_recorder)
+			return &redis.nodes[i];
+	}
+	return any_node();
+}
+
+static void be_faulty_in_order(void)
+{
+	struct node *node = any_node();
+	if (chance(15))
+		restart(chance(700) ? any_recorder() : node);
+	if (chance(5) && (node->is_frozen || has_witness_beside(node)))
+		node->is_frozen = !node->is_frozen;
+	if (chance(5) && redis.node_count < NODES_MAX - 1)
+		add_node_with(&redis, fake_settings(), now.seed);
+	if (chance(5))
+		redis.lease[0] = '\0';
+	if (chance(2) && count_alive() > 2 && node->is_alive && has_witness_beside(node)) {
+		node->is_retired = true;
+		feed_retire(node->feed);
+	}
 }
 
 /* A replica that lacked the last entries takes over: every link ends. Who knew of them says so when it links. It takes
@@ -136,13 +217,17 @@ static void be_faulty(void)
 		lose_tail();
 }
 
+/* What a link brings is what was sent, up to where it ended. */
 static void do_orphans(void)
 {
 	if (!redis.orphans.first || !chance(300))
 		return;
 	struct command *command = commands_take(&redis.orphans);
-	if (!command->is_done && chance(500))
+	struct node *node = command->node;
+	if (!command->is_done && node->cut_link != command->link && chance(500))
 		redis_does(&redis, command);
+	else if (!command->is_done)
+		node->cut_link = command->link;
 	free_command(command);
 }
 
@@ -246,12 +331,25 @@ static void check_log(void)
 	}
 }
 
+static void check_order(void)
+{
+	unsigned newest = 0;
+	for (size_t i = 0; i < redis.log_count; i++) {
+		unsigned number = number_of(slice_of(redis.log[i].payload));
+		if (number == EVENTS_MAX || now.was_stored[number])
+			continue;
+		must_hold(number >= newest, "seed %" PRIu64 ": %u is in the log behind %u", now.seed, number, newest);
+		newest = number;
+	}
+}
+
 static void run_schedule(uint64_t seed)
 {
 	now = (struct schedule){.seed = seed,
 	                        .random = {.state = seed * UINT64_C(0x2545F4914F6CDD1D) + 1},
-	                        .has_alike = seed % 3 == 0,
-	                        .has_breaks = seed % 6 != 0};
+	                        .has_alike = seed % 3 == 0 && seed % 5 != 2, /* it would not be known which one it is */
+	                        .has_breaks = seed % 6 != 0,
+	                        .is_ordered = seed % 5 == 2};
 	fake_redis_init(&redis);
 	redis.seed = seed;
 	for (int i = 0; i < 3; i++)
@@ -260,11 +358,13 @@ static void run_schedule(uint64_t seed)
 		if (i < STEPS * 2 / 3 && chance(400))
 			publish_one();
 		if (i < STEPS * 3 / 5 && i > 50)
-			be_faulty();
+			now.is_ordered ? be_faulty_in_order() : be_faulty();
 		turn();
 	}
 	calm_down();
 	check_log();
+	if (now.is_ordered)
+		check_order();
 	fake_redis_fini(&redis);
 }
 

@@ -70,6 +70,28 @@ START_TEST(reads_a_fence)
 }
 END_TEST
 
+START_TEST(reads_a_question)
+{
+	struct stamps stamps;
+	struct stamp stamp;
+	enum err error;
+	char message[128], oldest[QUESTION_MAX];
+	int len = snprintf(message, sizeof message, "Q 0123456789abcdef 7-7 node-1.00ff\n");
+	ck_assert_int_eq(stamps_read(text(message, (size_t)len), &stamps), OK);
+	ck_assert_int_eq(stamps.kind, STAMPS_QUESTION);
+	ck_assert(slice_is(stamps.token, "node-1.00ff"));
+	ck_assert_uint_eq(stamps.alike, 0);
+	ck_assert(!stamps_next(&stamps, &stamp, &error));
+	ck_assert_int_eq(error, OK);
+	struct hash128 hash = stamp_hash(1, slice_of("trace:a"), slice_of("{}"));
+	size_t oldest_len = stamps_write_oldest(oldest, hash, UINT64_MAX);
+	memcpy(message + len, oldest, oldest_len);
+	ck_assert_int_eq(stamps_read(text(message, (size_t)len + oldest_len), &stamps), OK);
+	ck_assert_uint_eq(stamps.alike, UINT64_MAX);
+	ck_assert_mem_eq(stamps.oldest.bytes, hash.bytes, sizeof hash.bytes);
+}
+END_TEST
+
 START_TEST(refuses_what_no_script_says)
 {
 	static const struct slice messages[] = {
@@ -92,6 +114,13 @@ START_TEST(refuses_what_no_script_says)
 	    SLICE_LITERAL("F 0123456789abcdef 7-7 \n"),
 	    SLICE_LITERAL("F 0123456789abcdef 7-7 token"),
 	    SLICE_LITERAL("F 0123456789abcdef 7-7 token\nmore"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 \n"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token\naaaaaaaaaaaaaaa"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token\n" HASH_A),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token\n" HASH_A "0"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token\n" HASH_A "-1"),
+	    SLICE_LITERAL("Q 0123456789abcdef 7-7 token\n" HASH_A "18446744073709551616"),
 	};
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
 		struct stamps stamps;
@@ -149,6 +178,7 @@ int main(void)
 	tcase_add_test(cases, reads_stamps_of_the_recorder_in_order);
 	tcase_add_test(cases, reads_an_event_that_its_publisher_stored);
 	tcase_add_test(cases, reads_a_fence);
+	tcase_add_test(cases, reads_a_question);
 	tcase_add_test(cases, refuses_what_no_script_says);
 	tcase_add_test(cases, stops_at_an_entry_that_is_none);
 	tcase_add_test(cases, names_records_by_epoch_channel_and_payload);
