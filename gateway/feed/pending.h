@@ -1,5 +1,6 @@
 /* Pending: the records that a node heard and that have no id yet, in the order they came, and by the hash that stamps
- * name them by, first in first out among those with the same one. Each step costs the same however many there are.
+ * name them by, first in first out among those with the same one. What is done for each record costs the same however many
+ * there are; unsend and rehash walk through all, and behind unsend and unannounce the next unsent is looked for from the oldest.
  * Owned by the feed. Invariants: those delivered without an id come before those not yet delivered; a record is in it
  * once. */
 #ifndef GATEWAY_FEED_PENDING_H
@@ -52,7 +53,7 @@ struct pending_record *pending_oldest(const struct pending *pending);           
 struct pending_record *pending_find(const struct pending *pending, struct hash128 hash); /* the oldest with it */
 struct pending_record *pending_next_same(const struct pending *pending,
                                          const struct pending_record *at); /* the next younger one */
-struct pending_record *pending_next_unsent(struct pending *pending); /* the oldest that no call took and none may not */
+struct pending_record *pending_next_unsent(struct pending *pending); /* the oldest that no call took and that its publisher did not announce as stored */
 struct pending_record *pending_next_undelivered(struct pending *pending); /* the oldest */
 
 void pending_unannounce(struct pending *pending,

@@ -45,7 +45,8 @@ struct historian {
 	struct historian_states desk;
 };
 
-/* A lost link has been told to the archive by then: its tickets are void. */
+/* What was asked over a link that was lost gets no answer here: on_state() tells the archive, before or after, and its
+ * tickets are void then. */
 static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries,
                     size_t count, const char *why)
 {
@@ -140,7 +141,8 @@ static void on_read_end(void *context)
 	(void)context;
 }
 
-/* After each thing that may have changed what is due. */
+/* After questions, and when something was due. What answers alone make due, pages that were kept long enough, waits for
+ * the next of these. */
 static void arm(struct historian *historian)
 {
 	uint64_t now_ns = clock_mono_ns();

@@ -10,7 +10,7 @@
 #define SNAPSHOT_EVENTS 2000
 #define SNAPSHOT_BYTES ((size_t)4 * 1024 * 1024)
 
-/* A lost link has been told to the states by then: its tickets are void. */
+/* What was asked over a link that was lost gets no answer here: states_link() voids its tickets, before or after. */
 static void on_read(void *context, uint64_t ticket, enum logscript_result result, const struct log_entry *entries,
                     size_t count, const char *why)
 {

@@ -58,8 +58,6 @@ static void *run_thread(void *argument)
 	thread_give_way(); /* on a shared core it would cut the workers' fan-outs in pieces, for one event each */
 	if (metrics_join() != OK)
 		log_warn("hub", "out of memory, this thread counts nothing");
-	if (hub_feed_begin(hub->feed) != OK)
-		log_error("hub", "out of memory, nothing is received from Redis");
 	on_turn(-1, 0, hub);
 	event_base_dispatch(hub->base);
 	hub_feed_end(hub->feed);

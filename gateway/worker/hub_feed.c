@@ -389,6 +389,20 @@ static enum err make_feed(struct hub_feed *hub, const struct config *config)
 	return hub->feed && hub->due ? OK : ERR_NOMEM;
 }
 
+static enum err make_upstream(struct hub_feed *hub)
+{
+	const struct upstream_owner owner = {
+	    .on_message = on_message,
+	    .on_live = hub->script ? on_live : NULL,
+	    .on_control = on_control,
+	    .on_read_end = on_read_end,
+	    .on_linked = on_linked,
+	    .on_state = on_state,
+	    .context = hub,
+	};
+	return upstream_new(hub->base, &hub->settings.upstream, owner, &hub->upstream);
+}
+
 enum err hub_feed_new(struct event_base *base, const struct config *config, struct node *node, struct hub_sink sink,
                       struct hub_feed **ret_feed, char ret_why[256])
 {
@@ -407,6 +421,8 @@ enum err hub_feed_new(struct event_base *base, const struct config *config, stru
 	enum err error = redis_settings_init(&hub->settings, config, node->name, ret_why);
 	if (!error)
 		error = make_feed(hub, config);
+	if (!error)
+		error = make_upstream(hub);
 	if (error)
 		hub_feed_free(hub);
 	else
@@ -418,26 +434,13 @@ void hub_feed_free(struct hub_feed *hub)
 {
 	if (!hub)
 		return;
+	upstream_free(hub->upstream);
 	feed_free(hub->feed);
 	logscript_free(hub->script);
 	if (hub->due)
 		event_free(hub->due);
 	redis_settings_fini(&hub->settings);
 	free(hub);
-}
-
-enum err hub_feed_begin(struct hub_feed *hub)
-{
-	const struct upstream_owner owner = {
-	    .on_message = on_message,
-	    .on_live = hub->script ? on_live : NULL,
-	    .on_control = on_control,
-	    .on_read_end = on_read_end,
-	    .on_linked = on_linked,
-	    .on_state = on_state,
-	    .context = hub,
-	};
-	return upstream_new(hub->base, &hub->settings.upstream, owner, &hub->upstream);
 }
 
 void hub_feed_retire(struct hub_feed *hub)

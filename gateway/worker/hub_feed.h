@@ -12,15 +12,14 @@
 struct event_base;
 struct hub_feed;
 
-/* config and node are borrowed for life. ERR_...: ret_why says what is wrong. */
+/* Connects as soon as the loop runs. config and node are borrowed for life. ERR_...: ret_why says what is wrong. */
 enum err hub_feed_new(struct event_base *base, const struct config *config, struct node *node, struct hub_sink sink,
 		      struct hub_feed **ret_feed, char ret_why[256]) MUST_USE;
 void hub_feed_free(struct hub_feed *feed); /* NULL is fine */
 
-enum err hub_feed_begin(struct hub_feed *feed) MUST_USE; /* connects; on the loop's thread. ERR_NOMEM */
 /* Tells the other nodes of an order. False: there is no connection to Redis. */
 bool hub_feed_tell(struct hub_feed *feed, const struct disconnect *order);
 void hub_feed_retire(struct hub_feed *feed);             /* see feed_retire() */
-void hub_feed_end(struct hub_feed *feed);                /* disconnects; what came is delivered */
+void hub_feed_end(struct hub_feed *feed);                /* the last of all: disconnects; what came is delivered */
 
 #endif
