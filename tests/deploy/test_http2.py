@@ -41,6 +41,15 @@ class Http2(unittest.TestCase):
     def history(self):
         return json.loads(curl(f"{self.base}/v1/history?session=s1&limit=100000")[0])["events"]
 
+    def ask_in_vain(self, connection, kind, payload):
+        """Request after request, each with a frame behind it that ends it."""
+        try:
+            for stream in range(1, 20001, 2):
+                connection.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/events?session=s1"))
+                connection.send(kind, 0, stream, payload)
+        except OSError:
+            pass
+
     def test_curl_reads_history_and_publishes(self):
         self.start("--limits.commands_per_second", "0")
         self.publish("one")
@@ -149,12 +158,7 @@ class Http2(unittest.TestCase):
     def test_whoever_takes_back_request_after_request_is_sent_away(self):
         self.start()
         hasty = self.connect()
-        try:
-            for stream in range(1, 20001, 2):
-                hasty.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/events?session=s1"))
-                hasty.send(http2.RST_STREAM, 0, stream, (8).to_bytes(4, "big"))
-        except OSError:
-            pass
+        self.ask_in_vain(hasty, http2.RST_STREAM, (8).to_bytes(4, "big"))
         # nghttp2 may find it too much before the gateway does, with a code of its own.
         for goaway in [frame for frame in hasty.wait_for_end() if frame[0] == http2.GOAWAY]:
             self.assertIn(goaway[3][4:8], [(11).to_bytes(4, "big"), (2).to_bytes(4, "big")])
@@ -166,12 +170,7 @@ class Http2(unittest.TestCase):
     def test_whoever_makes_us_take_back_request_after_request_is_sent_away(self):
         self.start("--limits.commands_per_second", "0")
         sly = self.connect()
-        try:
-            for stream in range(1, 20001, 2):
-                sly.send(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, stream, http2.get("/v1/events?session=s1"))
-                sly.send(http2.WINDOW_UPDATE, 0, stream, (0x7fffffff).to_bytes(4, "big"))
-        except OSError:
-            pass
+        self.ask_in_vain(sly, http2.WINDOW_UPDATE, (0x7fffffff).to_bytes(4, "big"))
         sly.wait_for_end()
         self.assertLess(support.metric(self.node.admin_port, 'http_requests_total{status="2xx"}'), 3000)
 
