@@ -51,7 +51,8 @@ static void print_warnings(const struct config *config)
 	struct buf warnings;
 	buf_init(&warnings);
 	config_write_warnings(&warnings, config);
-	fwrite(warnings.bytes, 1, warnings.len, stderr);
+	if (warnings.len)
+		fwrite(warnings.bytes, 1, warnings.len, stderr);
 	buf_fini(&warnings);
 }
 
