@@ -17,7 +17,7 @@ struct client {
 	struct response response;
 	struct buf written;
 	struct call *call;
-	bool is_blocked, is_stuck, is_over, is_due, has_ended;
+	bool is_blocked, is_stuck, is_over, is_due, has_ended, has_last;
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -37,7 +37,8 @@ static void begin(struct responder *responder, const struct response *response)
 static enum responder_result write_body(struct responder *responder, struct slice bytes)
 {
 	struct client *client = client_of(responder);
-	check(client->response.status && !client->is_blocked && !client->is_over);
+	check(client->response.status && !client->has_last && !client->is_over);
+	client->has_last = client->is_blocked; /* once more, where finish() comes next */
 	buf_append_slice(&client->written, bytes);
 	client->is_blocked = client->is_stuck;
 	return client->is_stuck ? RESPONDER_BUFFERED : RESPONDER_SENT;
@@ -110,6 +111,7 @@ static void converse(struct exchange *exchange, struct client *client, struct bo
 		client->is_due = client->is_blocked = false;
 		if (is_due && !client->is_over)
 			client->call->ops->go_on(client->call);
+		check(!client->has_last || client->is_over);
 	}
 }
 
