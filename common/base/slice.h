@@ -30,6 +30,22 @@ static inline bool slice_is(struct slice a, const char *text)
 	return slice_equal(a, slice_of(text));
 }
 
+static inline bool slice_begins_with(struct slice text, struct slice prefix)
+{
+	return text.len >= prefix.len && slice_equal((struct slice){text.ptr, prefix.len}, prefix);
+}
+
+/* Whether one of its bytes is a control character of ASCII. */
+static inline bool slice_has_control(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		if (c < ' ' || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 /* Without the spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3). */
 static inline struct slice slice_trim(struct slice text)
 {

@@ -26,12 +26,7 @@ bool rights_is_member(struct slice name)
 
 bool rights_is_identity(struct slice name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		unsigned char c = (unsigned char)name.ptr[i];
-		if (c < ' ' || c == 127)
-			return false;
-	}
-	return name.len > 0 && name.len <= RIGHTS_IDENTITY_MAX;
+	return name.len > 0 && name.len <= RIGHTS_IDENTITY_MAX && !slice_has_control(name);
 }
 
 PRINTF_LIKE(4, 5)
@@ -124,12 +119,6 @@ static enum err copy_list(struct arena *arena, const struct value *list, struct 
 	return OK;
 }
 
-static bool starts_with(struct slice text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-	return text.len >= len && slice_is((struct slice){text.ptr, len}, prefix);
-}
-
 /* The filter's error speaks of its own members, "filter.session[2]"; here they are "sessions[2]". */
 static void rename_where(struct filter_error *error)
 {
@@ -139,7 +128,7 @@ static void rename_where(struct filter_error *error)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		size_t len = strlen(names[i].theirs);
 		char renamed[sizeof error->where + 8];
-		if (!starts_with(slice_of(error->where), names[i].theirs))
+		if (!slice_begins_with(slice_of(error->where), slice_of(names[i].theirs)))
 			continue;
 		snprintf(renamed, sizeof renamed, "%s%s", names[i].ours, error->where + len);
 		snprintf(error->where, sizeof error->where, "%.*s", (int)sizeof error->where - 1, renamed);
@@ -181,7 +170,7 @@ static enum err compile_scope(const struct value *map, struct filter_patterns se
 static bool names_system(const struct grants *grants)
 {
 	for (size_t i = 0; i < grants->channel_count; i++) {
-		if (starts_with(grants->channels[i], FILTER_SYSTEM_PREFIX))
+		if (slice_begins_with(grants->channels[i], SLICE_LITERAL(FILTER_SYSTEM_PREFIX)))
 			return true;
 	}
 	return false;

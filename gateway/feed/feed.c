@@ -168,11 +168,6 @@ void feed_down(struct feed *feed)
 	end_link(feed);
 }
 
-static struct record_id earlier_id(struct record_id a, struct record_id b)
-{
-	return record_id_compare(a, b) < 0 ? a : b;
-}
-
 /* Where a node that never knew its place in the log begins: at its end, but before what was heard from it already. What
  * links before this one brought may be in it, wherever. */
 static void begin_log(struct feed *feed, const struct log_position *position)
@@ -180,7 +175,7 @@ static void begin_log(struct feed *feed, const struct log_position *position)
 	const struct pending_record *oldest = pending_oldest(&feed->pending);
 	feed->head = position->last;
 	if (feed->heard.epoch == position->epoch)
-		feed->head = earlier_id(position->last, feed->heard.after);
+		feed->head = record_id_earlier(position->last, feed->heard.after);
 	else if (feed->phase == FEED_UP)
 		feed->unseen = position->last;
 	if (oldest && oldest->link != feed->link) {
@@ -198,8 +193,8 @@ static void adopt(struct feed *feed, const struct log_position *position)
 	resolve_early(feed);
 	feed->unseen = (struct record_id){0};
 	if (feed->state.log.epoch) {
-		feed->head = earlier_id(feed->head, position->base);
-		feed->silent = earlier_id(feed->silent, position->base);
+		feed->head = record_id_earlier(feed->head, position->base);
+		feed->silent = record_id_earlier(feed->silent, position->base);
 	} else {
 		feed->silent = (struct record_id){0};
 		begin_log(feed, position);

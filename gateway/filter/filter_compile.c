@@ -126,8 +126,7 @@ static bool can_overlap(struct slice channel, struct slice served)
 
 static bool is_system(struct slice channel)
 {
-	const struct slice prefix = SLICE_LITERAL(FILTER_SYSTEM_PREFIX);
-	return channel.len >= prefix.len && memcmp(channel.ptr, prefix.ptr, prefix.len) == 0;
+	return slice_begins_with(channel, SLICE_LITERAL(FILTER_SYSTEM_PREFIX));
 }
 
 /* The gateway's own channels are there whatever publishers it serves. */

@@ -2,12 +2,6 @@
 
 #include <string.h>
 
-static bool has_prefix(struct slice text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
-}
-
 static struct slice without_port(struct slice authority, const char *default_port)
 {
 	size_t len = strlen(default_port);
@@ -21,10 +15,10 @@ static bool is_same_origin(struct slice origin, struct slice host, bool is_tls)
 {
 	const char *default_port;
 	size_t scheme_len;
-	if (has_prefix(origin, "https://")) {
+	if (slice_begins_with(origin, SLICE_LITERAL("https://"))) {
 		default_port = ":443";
 		scheme_len = strlen("https://");
-	} else if (has_prefix(origin, "http://") && !is_tls) {
+	} else if (slice_begins_with(origin, SLICE_LITERAL("http://")) && !is_tls) {
 		default_port = ":80";
 		scheme_len = strlen("http://");
 	} else {

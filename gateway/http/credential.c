@@ -58,8 +58,7 @@ static enum credential_status find_in_query(const struct query *query, struct sl
 
 bool credential_is_offer(struct slice entry)
 {
-	const size_t len = sizeof SUBPROTOCOL - 1;
-	return entry.len >= len && memcmp(entry.ptr, SUBPROTOCOL, len) == 0;
+	return slice_begins_with(entry, SLICE_LITERAL(SUBPROTOCOL));
 }
 
 static enum credential_status find_in_subprotocols(const struct head *head, struct slice *ret_credential, const char **ret_why)

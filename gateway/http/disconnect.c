@@ -18,15 +18,6 @@ static enum err refuse(char why[DISCONNECT_WHY], const char *text)
 	return ERR_INVALID;
 }
 
-static bool has_control(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 /* A member that is a text without control characters; one that is not there leaves it empty. */
 static enum err read_text(const struct value *map, const char *name, char *ret_text, size_t room, char why[DISCONNECT_WHY])
 {
@@ -34,7 +25,7 @@ static enum err read_text(const struct value *map, const char *name, char *ret_t
 	*ret_text = '\0';
 	if (!value)
 		return OK;
-	if (value->kind != VALUE_STRING || value->text.len == 0 || value->text.len >= room || has_control(value->text)) {
+	if (value->kind != VALUE_STRING || value->text.len == 0 || value->text.len >= room || slice_has_control(value->text)) {
 		snprintf(why, DISCONNECT_WHY, "%s: a string of 1 to %zu bytes without control characters is needed", name, room - 1);
 		return ERR_INVALID;
 	}

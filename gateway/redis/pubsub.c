@@ -90,11 +90,6 @@ static void handle_error(struct pubsub *pubsub, const char *text, size_t len)
 	count_answer(pubsub);
 }
 
-static bool begins_with(struct slice text, struct slice prefix)
-{
-	return text.len >= prefix.len && memcmp(text.ptr, prefix.ptr, prefix.len) == 0;
-}
-
 /* True when an earlier pattern matches the channel too: the message was, or will be, passed up for that one. */
 static bool is_repeated(const struct pubsub *pubsub, struct slice pattern, struct slice channel)
 {
@@ -124,7 +119,7 @@ static void handle_pattern_message(struct pubsub *pubsub, struct slice payload)
 {
 	struct slice pattern = message_part(&pubsub->message, 1);
 	struct slice channel = message_part(&pubsub->message, 2);
-	if (begins_with(channel, pubsub->settings->heartbeat_prefix) || is_live(pubsub, channel) ||
+	if (slice_begins_with(channel, pubsub->settings->heartbeat_prefix) || is_live(pubsub, channel) ||
 	    is_control(pubsub, channel) || is_repeated(pubsub, pattern, channel))
 		return;
 	if (payload.len > pubsub->settings->payload_bytes_max) {

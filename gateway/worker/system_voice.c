@@ -59,19 +59,13 @@ void system_voice_up(struct system_voice *voice, struct link *link)
 	system_voice_say(voice, "redis.up", more);
 }
 
-static bool begins_with(struct slice text, const char *start)
-{
-	size_t len = strlen(start);
-	return text.len >= len && memcmp(text.ptr, start, len) == 0;
-}
-
 /* Its own words come back to a node as they were: the time in them makes them differ from those of another. */
 bool system_voice_is_double(const struct system_voice *voice, struct slice channel, struct slice payload)
 {
-	const size_t prefix_len = sizeof FILTER_SYSTEM_PREFIX - 1;
-	if (!voice->node || !voice->up_hash || !begins_with(channel, FILTER_SYSTEM_PREFIX) || !begins_with(payload, UP_BEGIN))
+	const struct slice prefix = SLICE_LITERAL(FILTER_SYSTEM_PREFIX);
+	if (!voice->node || !voice->up_hash || !slice_begins_with(channel, prefix) || !slice_begins_with(payload, SLICE_LITERAL(UP_BEGIN)))
 		return false;
-	return slice_is((struct slice){channel.ptr + prefix_len, channel.len - prefix_len}, voice->node) &&
+	return slice_is((struct slice){channel.ptr + prefix.len, channel.len - prefix.len}, voice->node) &&
 	       hash64(payload, 0) != voice->up_hash;
 }
 
